@@ -18,7 +18,7 @@ from edge.types import Floats
 class Letterbox:
     """How a source picture lies in the network's input: x_network = x_source * scale_x + pad_x.
 
-    `scale_x` and `scale_y` differ by less than a pixel's rounding; `pad_*` is the border on the left and the top, in px.
+    `scale_x` and `scale_y` differ by less than a pixel's rounding; `pad_*` is the border at the left and top in px.
     """
 
     scale_x: float
@@ -100,8 +100,10 @@ def paste_mask(mask: Floats, mask_box: Floats, width: int, height: int) -> MaskP
     """Sample a soft mask [m, m] that covers `mask_box` at each pixel centre of the picture inside the box.
 
     Bilinear between the centres of the mask's bins, constant beyond the outermost ones. The patch is empty
-    (0 rows or columns) if the box has no area or lies off the picture.
+    (0 rows or columns) if the box has no area, lies off the picture or is not finite.
     """
+    if not np.isfinite(mask_box).all():
+        return MaskPatch(x=0, y=0, values=np.zeros((0, 0), np.float32))
     x0, y0, x1, y1 = (float(v) for v in mask_box)
     left, top = max(0, int(np.floor(x0))), max(0, int(np.floor(y0)))
     right, bottom = min(width, int(np.ceil(x1))), min(height, int(np.ceil(y1)))
