@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from train.model.boxes import decode, encode, grow, iou_matrix
 from train.model.heads import DELTA_WEIGHTS as BOX_WEIGHTS
@@ -40,9 +40,10 @@ def multitask_loss(model: LeukocyteMask, images: Tensor, targets: list[Target]) 
         jittered = torch.stack([_near_cells(target.boxes, images.shape) for target in targets])
         rois = torch.cat([proposals, jittered], dim=1)
     scores, refinements = model.localization(model.pool_boxes(levels, rois))
-    matched, positive = _match(rois, targets)
-    losses |= _localization_loss(scores, refinements, rois, matched, positive, targets)
-    losses["mask"] = _mask_loss(model, levels, rois, refinements.detach(), matched, positive, targets)
+    matches = _match(rois, targets)
+    losses |= _localization_loss(scores, refinements, matches, targets)
+    refined = decode(refinements.detach().float(), rois, BOX_WEIGHTS)
+    losses["mask"] = _mask_loss(model, levels, refined, matches, targets)
     return losses
 
 
@@ -56,12 +57,12 @@ def rpn_loss(
         labels, nearest = label_anchors(anchors, target.boxes, config.rpn_positive_iou, config.rpn_negative_iou)
         chosen = _sample(labels, RPN_SAMPLES)
         objectness.append(
-            F.binary_cross_entropy_with_logits(logit[chosen], labels[chosen].float(), reduction="mean")
+            functional.binary_cross_entropy_with_logits(logit[chosen], labels[chosen].float(), reduction="mean")
         )
         positive = torch.nonzero(labels == 1)[:, 0]
         if len(positive):
             wanted = encode(target.boxes[nearest[positive]], anchors[positive], RPN_WEIGHTS)
-            regression.append(F.smooth_l1_loss(delta[positive], wanted, beta=RPN_BETA, reduction="sum"))
+            regression.append(functional.smooth_l1_loss(delta[positive], wanted, beta=RPN_BETA, reduction="sum"))
             regressed += len(positive)
     box = torch.stack(regression).sum() / regressed if regressed else deltas.sum() * 0
     return {"rpn_class": torch.stack(objectness).mean(), "rpn_box": box}
@@ -106,61 +107,63 @@ def _near_cells(cells: Tensor, shape: torch.Size) -> Tensor:
     return torch.cat([centre - half, centre + half], dim=1)
 
 
-def _match(rois: Tensor, targets: list[Target]) -> tuple[Tensor, Tensor]:
-    """For each ROI [B, R, 4] the index of the cell it overlaps most, and whether by at least half: [B, R] each."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Matches:
+    """ROIs [B, R, 4], the index of the cell that each overlaps most [B, R], and whether by at least half [B, R]."""
+
+    rois: Tensor
+    nearest: Tensor
+    positive: Tensor
+
+
+def _match(rois: Tensor, targets: list[Target]) -> _Matches:
     matched = torch.zeros(rois.shape[:2], dtype=torch.int64, device=rois.device)
     positive = torch.zeros(rois.shape[:2], dtype=torch.bool, device=rois.device)
     for i, target in enumerate(targets):
         if len(target.boxes):
             best, matched[i] = iou_matrix(rois[i], target.boxes).max(dim=1)
             positive[i] = best >= 0.5
-    return matched, positive
+    return _Matches(rois=rois, nearest=matched, positive=positive)
 
 
-def _localization_loss(  # noqa: PLR0913 (the parallel tensors of one batch)
-    scores: Tensor, refinements: Tensor, rois: Tensor, matched: Tensor, positive: Tensor, targets: list[Target]
+def _localization_loss(
+    scores: Tensor, refinements: Tensor, matches: _Matches, targets: list[Target]
 ) -> dict[str, Tensor]:
-    loss = {"class": F.binary_cross_entropy_with_logits(scores.float(), positive.float())}
+    rois, positive = matches.rois, matches.positive
+    loss = {"class": functional.binary_cross_entropy_with_logits(scores.float(), positive.float())}
     wanted, given = [], []
     for i, target in enumerate(targets):
-        if positive[i].any():
-            wanted.append(encode(target.boxes[matched[i][positive[i]]], rois[i][positive[i]], BOX_WEIGHTS))
-            given.append(refinements[i][positive[i]])
+        chosen = positive[i]
+        if chosen.any():
+            wanted.append(encode(target.boxes[matches.nearest[i][chosen]], rois[i][chosen], BOX_WEIGHTS))
+            given.append(refinements[i][chosen])
     if wanted:
-        loss["box"] = F.smooth_l1_loss(torch.cat(given).float(), torch.cat(wanted), beta=1.0, reduction="sum") / sum(
-            len(w) for w in wanted
-        )
+        difference = functional.smooth_l1_loss(torch.cat(given).float(), torch.cat(wanted), beta=1.0, reduction="sum")
+        loss["box"] = difference / sum(len(w) for w in wanted)
     else:
         loss["box"] = refinements.sum() * 0
     return loss
 
 
-def _mask_loss(  # noqa: PLR0913 (the parallel tensors of one batch)
-    model: LeukocyteMask,
-    levels: list[Tensor],
-    rois: Tensor,
-    refinements: Tensor,
-    matched: Tensor,
-    positive: Tensor,
-    targets: list[Target],
+def _mask_loss(
+    model: LeukocyteMask, levels: list[Tensor], refined: Tensor, matches: _Matches, targets: list[Target]
 ) -> Tensor:
-    """Eq. 4 on refined positive boxes: the boxes that inference will cut the mask from."""
-    refined = decode(refinements.float(), rois, BOX_WEIGHTS)
-    boxes = torch.zeros(len(targets), MASK_ROIS, 4, device=rois.device)
+    """Eq. 4 on refined positive boxes [B, R, 4]: the boxes that inference will cut the mask from."""
+    boxes = torch.zeros(len(targets), MASK_ROIS, 4, device=refined.device)
     truth: list[Tensor] = []
     used: list[tuple[int, int]] = []
     for i, target in enumerate(targets):
-        chosen = torch.nonzero(positive[i])[:, 0]
+        chosen = torch.nonzero(matches.positive[i])[:, 0]
         chosen = chosen[torch.randperm(len(chosen), device=chosen.device)[:MASK_ROIS]]
         boxes[i, : len(chosen)] = refined[i, chosen]
         used += [(i, j) for j in range(len(chosen))]
-        truth += [target.masks[matched[i, k]] for k in chosen]
+        truth += [target.masks[matches.nearest[i, k]] for k in chosen]
     logits = model.segment(levels, boxes)
     if not used:
         return logits.sum() * 0
-    rows, columns = torch.tensor(used, device=rois.device).T
+    rows, columns = torch.tensor(used, device=refined.device).T
     wanted = mask_targets(torch.stack(truth), boxes[rows, columns], model.config.mask_margin, logits.shape[-1])
-    return F.binary_cross_entropy_with_logits(logits[rows, columns].float(), wanted)
+    return functional.binary_cross_entropy_with_logits(logits[rows, columns].float(), wanted)
 
 
 def mask_targets(masks: Tensor, boxes: Tensor, margin: float, size: int) -> Tensor:

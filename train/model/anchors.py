@@ -6,9 +6,7 @@ import torch
 from torch import Tensor
 
 
-def anchors_of_level(
-    grid: tuple[int, int], stride: int, sizes: tuple[float, ...], ratios: tuple[float, ...]
-) -> Tensor:
+def anchors_of_level(grid: tuple[int, int], stride: int, sizes: tuple[float, ...], ratios: tuple[float, ...]) -> Tensor:
     """Anchors centred on each cell of a feature map, row by row, sizes outermost and ratios innermost per cell.
 
     Parameters

@@ -46,9 +46,7 @@ def decode(deltas: Tensor, references: Tensor, weights: tuple[float, float, floa
 def clip(boxes: Tensor, width: int, height: int) -> Tensor:
     """[..., 4] cut to the network's input."""
     x0, y0, x1, y1 = boxes.unbind(dim=-1)
-    return torch.stack(
-        [x0.clamp(0, width), y0.clamp(0, height), x1.clamp(0, width), y1.clamp(0, height)], dim=-1
-    )
+    return torch.stack([x0.clamp(0, width), y0.clamp(0, height), x1.clamp(0, width), y1.clamp(0, height)], dim=-1)
 
 
 def grow(boxes: Tensor, margin: float) -> Tensor:

@@ -32,7 +32,7 @@ class ModelConfig:
     box_pool, box_width : RoIAlign bins per side and width of the two fully connected layers of the localization branch
     mask_pool, mask_channels, mask_convs : RoIAlign bins per side, width and depth of the soft-mask branch, whose output
         is twice `mask_pool` on a side
-    mask_reduces : a 1x1 convolution brings the features to `mask_channels` before the RoIAlign, which costs in proportion
+    mask_reduces : a 1x1 convolution brings the features to `mask_channels` before the RoIAlign
     mask_margin : the mask's grid covers the box grown by this share on each side
     slots : the most cells of one frame
     score_floor : lower scores never leave the network

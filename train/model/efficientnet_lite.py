@@ -32,9 +32,7 @@ class InvertedResidual(nn.Module):
         if self.expands:
             self._expand_conv = nn.Conv2d(channels_in, hidden, 1, bias=False)
             self._bn0 = FrozenBatchNorm(hidden, eps=_EPSILON)
-        self._depthwise_conv = nn.Conv2d(
-            hidden, hidden, kernel, stride, padding=kernel // 2, groups=hidden, bias=False
-        )
+        self._depthwise_conv = nn.Conv2d(hidden, hidden, kernel, stride, padding=kernel // 2, groups=hidden, bias=False)
         self._bn1 = FrozenBatchNorm(hidden, eps=_EPSILON)
         self._project_conv = nn.Conv2d(hidden, channels_out, 1, bias=False)
         self._bn2 = FrozenBatchNorm(channels_out, eps=_EPSILON)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from train.model.layers import conv3x3, initialize
 
@@ -20,7 +20,7 @@ class FeaturePyramid(nn.Module):
     def forward(self, features: list[Tensor]) -> list[Tensor]:
         merged = [self.lateral[-1](features[-1])]
         for i in reversed(range(len(features) - 1)):
-            above = F.interpolate(merged[0], scale_factor=2.0, mode="nearest")
+            above = functional.interpolate(merged[0], scale_factor=2.0, mode="nearest")
             merged.insert(0, self.lateral[i](features[i]) + above)
         pyramid = [smooth(level) for smooth, level in zip(self.smooth, merged, strict=True)]
         pyramid.append(pyramid[-1][:, :, ::2, ::2])

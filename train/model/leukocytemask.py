@@ -17,7 +17,10 @@ from train.model.resnet import WbcResNet50
 from train.model.roi_align import RoiAlignSpec, roi_align
 from train.model.rpn import RegionProposalNetwork, select_proposals
 
-_BACKBONES = {"wbc_resnet50": WbcResNet50, "efficientnet_lite0": EfficientNetLite0}
+_BACKBONES: dict[str, type[WbcResNet50] | type[EfficientNetLite0]] = {
+    "wbc_resnet50": WbcResNet50,
+    "efficientnet_lite0": EfficientNetLite0,
+}
 _FINEST_LEVEL = 2  # P2, stride 4
 
 
@@ -36,8 +39,9 @@ class LeukocyteMask(nn.Module):
         super().__init__()
         self.config = config
         channels = config.fpn_channels
-        self.backbone = _BACKBONES[config.backbone]()
-        self.pyramid = FeaturePyramid(self.backbone.channels, channels, config.separable)
+        backbone = _BACKBONES[config.backbone]
+        self.backbone = backbone()
+        self.pyramid = FeaturePyramid(backbone.channels, channels, config.separable)
         per_cell = len(config.anchor_sizes[0]) * len(config.anchor_ratios)
         self.rpn = RegionProposalNetwork(channels, config.rpn_channels, per_cell, config.separable)
         self.localization = LocalizationBranch(channels, config.box_pool, config.box_width)

@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 SAMPLES = 2
 
@@ -76,7 +76,9 @@ def roi_align(levels: list[Tensor], rois: Tensor, spec: RoiAlignSpec) -> Tensor:
     offset = torch.arange(batch, device=rois.device) * total
     index = index.reshape(batch, -1) + offset[:, None]
     taps = (2 * SAMPLES) ** 2
-    rows = F.embedding(index, table.reshape(batch * total, channels))  # a gather whose gradient is fast on the CPU
+    rows = functional.embedding(
+        index, table.reshape(batch * total, channels)
+    )  # a gather whose gradient is fast on the CPU
     pooled = torch.matmul(
         weight.reshape(-1, 1, taps).to(table.dtype), rows.reshape(-1, taps, channels)
     )  # [B * R * bins * bins, 1, C]

@@ -108,7 +108,9 @@ def test_many_rois_of_many_sizes_agree_with_the_slow_loop(features: list[torch.T
         np.testing.assert_allclose(pooled[1, index].numpy(), expected, atol=5e-5)
 
 
-@pytest.mark.parametrize(("side", "level"), [(1.0, 0), (15.9, 0), (31.9, 0), (32.0, 1), (63.9, 1), (64.0, 2), (500.0, 2)])
+@pytest.mark.parametrize(
+    ("side", "level"), [(1.0, 0), (15.9, 0), (31.9, 0), (32.0, 1), (63.9, 1), (64.0, 2), (500.0, 2)]
+)
 def test_the_level_changes_exactly_at_powers_of_two(side: float, level: int) -> None:
     assert level_of(torch.tensor([[[0.0, 0.0, side, side]]]), spec_of()).item() == level
 

@@ -1,0 +1,187 @@
+"""An endless stream of training pictures mixed from several data sets."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+
+from train.data.augment import Example, View, appearance, background, look, paste
+from train.data.sample import Sample, load
+from train.losses import Target
+
+CACHE_LIMIT_PX = 1024  # larger pictures are kept in memory shrunk to this width: no view needs more
+SMALLEST_BOX_PX = 6.0
+SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixConfig:
+    """What the training pictures look like; shares are relative weights.
+
+    Attributes
+    ----------
+    size : width and height of the training pictures, px, a multiple of 64
+    shares : weight of each data set; one that is absent counts 1
+    cell_px : smallest and largest cell diameter in a training picture; drawn evenly in its logarithm
+    mosaic, pasted : probability of four pictures in one and of pasted cells
+    elsewhere : probability of a view that does not look for a cell
+    blank : probability of a picture without any specimen (black, white, noise)
+    pad_rgb : the letterbox colour, one of the fills beyond a picture's edge
+    """
+
+    size: int = 320
+    shares: dict[str, float] = field(default_factory=dict)
+    cell_px: tuple[float, float] = (28.0, 290.0)
+    mosaic: float = 0.3
+    pasted: float = 0.3
+    elsewhere: float = 0.12
+    blank: float = 0.01
+    pad_rgb: tuple[int, int, int] = (124, 116, 104)
+
+
+class Mixer:
+    """Draws training pictures. Reads each small source once and keeps it; not thread-safe."""
+
+    def __init__(self, samples: list[Sample], simulated: list[Example], config: MixConfig, seed: int) -> None:
+        self.config = config
+        self.rng: Generator = np.random.default_rng(seed)
+        self._by_dataset: dict[str, list[Sample | Example]] = defaultdict(list)
+        for sample in samples:
+            self._by_dataset[sample.dataset].append(sample)
+        if simulated:
+            self._by_dataset[SIMULATED] += simulated
+        self._names = sorted(self._by_dataset)
+        shares = np.array([config.shares.get(name, 1.0) for name in self._names])
+        self._shares = shares / shares.sum()
+        self._cache: dict[str, Example] = {}
+
+    def batch(self, count: int) -> tuple[Tensor, list[Target]]:
+        """uint8 RGB [count, 3, size, size] and one Target per picture."""
+        examples = [self.example() for _ in range(count)]
+        images = np.stack([example.image[:, :, ::-1].transpose(2, 0, 1) for example in examples])
+        return torch.from_numpy(np.ascontiguousarray(images)), [to_target(example) for example in examples]
+
+    def example(self) -> Example:
+        """One augmented picture."""
+        config, rng = self.config, self.rng
+        if rng.random() < config.blank:
+            return _blank(config.size, rng)
+        if rng.random() < config.mosaic:
+            picture = self._mosaic()
+        else:
+            picture = self._view((config.size, config.size))
+            if rng.random() < config.pasted:
+                for _ in range(int(rng.integers(1, 4))):
+                    picture = paste(picture, self._view((config.size, config.size), roaming=True), rng)
+        return Example(image=appearance(picture.image, rng), masks=picture.masks)
+
+    def _mosaic(self) -> Example:
+        """Four views side by side, the cross at a random place."""
+        size, rng = self.config.size, self.rng
+        x, y = (int(v) for v in rng.integers(size // 4, 3 * size // 4, 2))
+        image = np.empty((size, size, 3), np.uint8)
+        masks = []
+        for left, right in ((0, x), (x, size)):
+            for top, bottom in ((0, y), (y, size)):
+                part = self._view((right - left, bottom - top))
+                image[top:bottom, left:right] = part.image
+                for mask in part.masks:
+                    whole = np.zeros((size, size), np.uint8)
+                    whole[top:bottom, left:right] = mask
+                    masks.append(whole)
+        return Example(image=image, masks=masks)
+
+    def _view(self, size: tuple[int, int], roaming: bool = False) -> Example:
+        """A random view of a random source; `roaming` puts its cell anywhere rather than near the middle."""
+        config, rng = self.config, self.rng
+        dataset = str(rng.choice(self._names, p=self._shares))
+        samples = self._by_dataset[dataset]
+        source = self._load(samples[int(rng.integers(len(samples)))])
+        height, width = source.image.shape[:2]
+        limit = min(config.cell_px[1], 0.9 * max(size))
+        wanted = float(np.exp(rng.uniform(np.log(config.cell_px[0]), np.log(limit))))
+        cell = source.masks[int(rng.integers(len(source.masks)))] if source.masks else None
+        typical = float(np.sqrt((cell > 127).sum() * 4 / np.pi)) if cell is not None else 0.35 * min(width, height)
+        # a crop shrunk to a stamp teaches little: it fills at least half of the view, a field all of it
+        scale = max(wanted / max(typical, 8.0), 0.55 * min(size) / max(width, height))
+        centre = (float(rng.uniform(0, width)), float(rng.uniform(0, height)))
+        if cell is not None and rng.random() >= config.elsewhere:
+            rows, columns = np.nonzero(cell > 127)
+            spread = 0.5 * min(size) if roaming else 0.5 * max(0.3 * wanted, min(size) - 0.8 * wanted)
+            shift = rng.uniform(-1, 1, 2) * spread / scale
+            centre = (float(columns.mean() + shift[0]), float(rows.mean() + shift[1]))
+        view = View(
+            centre=centre,
+            scale=scale,
+            angle=float(rng.uniform(-180, 180)) if rng.random() < 0.6 else float(rng.choice([0, 90, 180, 270])),
+            mirror=bool(rng.random() < 0.5),
+            size=size,
+            fill=self._fill(source),
+        )
+        return look(source, view)
+
+    def _fill(self, source: Example) -> tuple[int, int, int]:
+        choice = self.rng.random()
+        if choice < 0.5:
+            red, green, blue = self.config.pad_rgb
+            return blue, green, red
+        if choice < 0.95:
+            blue, green, red = (int(v) for v in background(source.image))
+            return blue, green, red
+        blue, green, red = (int(v) for v in self.rng.integers(0, 256, 3))
+        return blue, green, red
+
+    def _load(self, sample: Sample | Example) -> Example:
+        if isinstance(sample, Example):
+            return sample
+        key = str(sample.image_path)
+        if key in self._cache:
+            return self._cache[key]
+        loaded = load(sample)
+        image = loaded.image
+        masks = [((loaded.instances == i) * np.uint8(255)) for i in range(1, int(loaded.instances.max()) + 1)]
+        if image.shape[1] > CACHE_LIMIT_PX:
+            size = (CACHE_LIMIT_PX, round(image.shape[0] * CACHE_LIMIT_PX / image.shape[1]))
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+            masks = [np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.uint8) for mask in masks]
+        example = Example(image=image, masks=masks)
+        self._cache[key] = example
+        return example
+
+
+def to_target(example: Example) -> Target:
+    """Boxes from the masks at half height; a cell whose box is tiny is left out."""
+    boxes, masks = [], []
+    for mask in example.masks:
+        rows, columns = np.nonzero(mask > 127)
+        if len(rows) == 0:
+            continue
+        box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        if min(box[2] - box[0], box[3] - box[1]) >= SMALLEST_BOX_PX:
+            boxes.append(box)
+            masks.append(mask)
+    if not boxes:
+        height, width = example.image.shape[:2]
+        return Target(boxes=torch.zeros(0, 4), masks=torch.zeros(0, height, width))
+    return Target(
+        boxes=torch.tensor(np.array(boxes, np.float32)), masks=torch.from_numpy(np.stack(masks)).float() / 255
+    )
+
+
+def _blank(size: int, rng: Generator) -> Example:
+    """What a camera shows with no slide: one colour, or noise."""
+    kind = rng.random()
+    if kind < 0.5:
+        image = np.full((size, size, 3), rng.integers(0, 256, 3), np.uint8)
+    else:
+        spread = rng.uniform(5, 120)
+        image = np.clip(rng.normal(rng.uniform(0, 255, 3), spread, (size, size, 3)), 0, 255).astype(np.uint8)
+        if rng.random() < 0.5:
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 12)), np.uint8)
+    return Example(image=image, masks=[])
