@@ -1,0 +1,83 @@
+"""How long the model takes, from tensor to boxes and soft masks, beside another ONNX file in the same run.
+
+    python -m tests.bench.bench_segmenter [--model FILE.onnx] [--against OTHER.onnx] [--images 'FOLDER/*.jpg']
+
+The two are interleaved, so that whatever else the machine does hits both; the ratio of the medians counts, not the
+milliseconds. The other file is run as it is: whatever it does not decode is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from glob import glob
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from edge.preprocess import preprocess
+from edge.segmenters import open_segmenter
+from edge.simulator import SmearParameters, draw_field
+from edge.types import Floats
+
+TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, help="default: the packaged model")
+    parser.add_argument("--against", type=Path, help="another ONNX file with one picture input")
+    parser.add_argument("--images", help="quoted glob of pictures; default: simulated fields with about two cells each")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=60)
+    options = parser.parse_args()
+
+    segmenter = open_segmenter(options.model, threads=options.threads)
+    tensors = [preprocess(image, segmenter.spec)[0] for image in read(options.images, 20)]
+    other = against(options.against, options.threads) if options.against else None
+    ours: list[float] = []
+    theirs: list[float] = []
+    cells: list[int] = []
+    for round_ in range(options.rounds + 5):
+        tensor = tensors[round_ % len(tensors)]
+        start = time.perf_counter()
+        outputs = segmenter.segment(tensor)
+        ours.append(time.perf_counter() - start)
+        cells.append(len(outputs.scores))
+        if other is not None:
+            session, name, value = other
+            start = time.perf_counter()
+            session.run(None, {name: value})
+            theirs.append(time.perf_counter() - start)
+    print(f"{segmenter.spec.name} on {segmenter.backend}, {options.threads} threads, {options.rounds} rounds")
+    print(f"ours:    median {1e3 * np.median(ours[5:]):.1f} ms, {np.mean(cells[5:]):.1f} candidate cells a picture")
+    if theirs:
+        ratio = np.median(ours[5:]) / np.median(theirs[5:])
+        pairs = np.array(ours[5:]) / np.array(theirs[5:])
+        print(f"against: median {1e3 * np.median(theirs[5:]):.1f} ms ({options.against.name})")
+        low, high = np.quantile(pairs, [0.25, 0.75])
+        print(f"ratio:   {ratio:.2f} (quartiles of the pairs {low:.2f} to {high:.2f})")
+
+
+def read(pattern: str | None, count: int) -> list[np.ndarray]:
+    """Pictures uint8 BGR."""
+    if pattern is None:
+        return [draw_field(SmearParameters(seed=seed, white_cell_px=62), 512, 384)[0] for seed in range(count)]
+    files = sorted(glob(pattern))[:count]  # noqa: PTH207 (a user's pattern may be absolute)
+    return [np.asarray(cv2.imread(file, cv2.IMREAD_COLOR)) for file in files]
+
+
+def against(path: Path, threads: int) -> tuple[onnxruntime.InferenceSession, str, Floats]:
+    """A session over the other file and an input for it; its own shape, or 384 x 512 where that is open."""
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+    entry = session.get_inputs()[0]
+    shape = [d if isinstance(d, int) else fallback for d, fallback in zip(entry.shape, (1, 3, 384, 512), strict=True)]
+    return session, entry.name, np.random.default_rng(0).random(shape).astype(TYPES[entry.type])
+
+
+if __name__ == "__main__":
+    main()
