@@ -12,6 +12,14 @@ from edge.segmenters.protocol import Segmenter
 PACKAGED_MODEL = "leukocytemask-edge.onnx"
 
 
+def packaged_model() -> Path:
+    """The model that ships with the package; raises ModelError if it is not installed."""
+    path = Path(str(files("edge") / "models" / PACKAGED_MODEL))
+    if not path.is_file():
+        raise ModelError(f"the packaged {PACKAGED_MODEL} is not installed; name a model with --model FILE.onnx")
+    return path
+
+
 def open_segmenter(path: Path | None = None, *, threads: int | None = None) -> Segmenter:
     """Open a model by the suffix of its file; the packaged model if `path` is None.
 
@@ -25,9 +33,7 @@ def open_segmenter(path: Path | None = None, *, threads: int | None = None) -> S
     BackendMissingError : a kind of model that this version cannot run
     """
     if path is None:
-        path = Path(str(files("edge") / "models" / PACKAGED_MODEL))
-        if not path.is_file():
-            raise ModelError(f"the packaged {PACKAGED_MODEL} is not installed; name a model with --model FILE.onnx")
+        path = packaged_model()
     if path.suffix == ".engine":
         raise BackendMissingError(
             f"{path} is a TensorRT engine, which this version cannot run; give the ONNX file that it was built from"

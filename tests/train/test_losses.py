@@ -9,7 +9,7 @@ import torch
 
 from train.losses import Target, label_anchors, mask_targets, multitask_loss
 from train.model.anchors import anchors_of_level
-from train.model.config import EDGE, ModelConfig
+from train.model.config import EDGE, PAPER, ModelConfig
 from train.model.leukocytemask import LeukocyteMask
 
 SMALL: ModelConfig = replace(EDGE, input_width=128, input_height=128)
@@ -49,9 +49,10 @@ def test_mask_targets_give_the_disc_back() -> None:
 
 
 @pytest.mark.parametrize("targets", [[no_cell(), no_cell()], [one_cell(), no_cell()]], ids=["no cells", "one cell"])
-def test_all_components_are_finite_and_reach_every_parameter(targets: list[Target]) -> None:
+@pytest.mark.parametrize("config", [SMALL, PAPER], ids=["edge", "paper"])
+def test_all_components_are_finite_and_reach_every_parameter(config: ModelConfig, targets: list[Target]) -> None:
     torch.manual_seed(0)
-    model = LeukocyteMask(SMALL).train()
+    model = LeukocyteMask(config).train()
     losses = multitask_loss(model, torch.randn(2, 3, 128, 128), targets)
     assert set(losses) == {"rpn_class", "rpn_box", "class", "box", "mask"}
     total = torch.stack(list(losses.values())).sum()
