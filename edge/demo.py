@@ -150,7 +150,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m edge.demo", description="Outline the white cells of a simulated smear and score the outcome."
     )
-    parser.add_argument("--frames", type=_count, default=FRAMES, metavar="N", help=f"length of the run (default {FRAMES})")
+    parser.add_argument(
+        "--frames", type=_count, default=FRAMES, metavar="N", help=f"length of the run (default {FRAMES})"
+    )
     parser.add_argument("--model", type=Path, metavar="FILE", help="ONNX file (default: the packaged model)")
     parser.add_argument("--headless", action="store_true", help="no window, even where there is a display")
     return parser

@@ -11,19 +11,24 @@ from train.model.leukocytemask import LeukocyteMask
 class KeptCells(nn.Module):
     """Normalised RGB [1, 3, H, W] -> boxes [N, 4], scores [N], masks [N, m, m].
 
-    Only slots at or above the score floor leave the graph, and the mask branch runs on those alone: an empty field
-    costs no mask at all.
+    Only slots at or above the score floor leave the graph, and the mask branch runs on those alone. It always runs on
+    the best slot, though: before 1.24 ONNX Runtime fails on a branch without any ROI (seen with 1.18 to 1.23).
     """
 
     def __init__(self, model: LeukocyteMask) -> None:
         super().__init__()
         self.model = model
+        first = torch.zeros(model.config.slots, dtype=torch.bool)
+        first[0] = True
+        self.register_buffer("first", first)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         model = self.model
         levels = model.pyramid(model.backbone(image))
         boxes, scores = model.localize(levels, model.propose(levels, image.shape), image.shape)
-        kept = torch.nonzero(scores[0] >= model.config.score_floor)[:, 0]
-        boxes = boxes[0].index_select(0, kept)
+        above = scores[0] >= model.config.score_floor
+        computed = torch.nonzero(above | self.first)[:, 0]
+        boxes, scores = boxes[0].index_select(0, computed), scores[0].index_select(0, computed)
         masks = torch.sigmoid(model.segment(levels, boxes[None]))[0]
-        return boxes, scores[0].index_select(0, kept), masks
+        kept = torch.nonzero(scores >= model.config.score_floor)[:, 0]
+        return boxes.index_select(0, kept), scores.index_select(0, kept), masks.index_select(0, kept)
