@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,13 +14,17 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 
 from edge.errors import ConfigurationError
-from edge.simulator import SmearParameters, draw_slide
-from edge.simulator.light import expose, lamp_field
+from edge.simulator import Slide, SmearParameters, draw_slide
+from edge.simulator.light import expose, lamp_field, sensor_noise
 from edge.simulator.stage import DriftingStage
 from edge.simulator.stains import STAINS
 from edge.types import Frame
 
-_SLIDE_IN_WINDOWS = 2.5  # a slide is this many windows wide and high
+log = logging.getLogger(__name__)
+
+_SLIDE_IN_WINDOWS = 2.5  # a slide is this many windows wide and high,
+_SLIDE_PX = 24_000_000  # but has at most so many pixels (72 MB) as long as a window fits
+_REPORT_EVERY_S = 1.0
 _SMALLEST_PX, _LARGEST_PX = 64, 8192
 
 
@@ -32,6 +38,16 @@ class SyntheticSettings:
     height: int = 1536
     frames: int = 0
     smear: SmearParameters = field(default_factory=SmearParameters)
+
+    @property
+    def slide_size(self) -> tuple[int, int]:
+        """Width and height of the slide that the window moves over, px."""
+        windows = min(_SLIDE_IN_WINDOWS, max(1.0, math.sqrt(_SLIDE_PX / (self.width * self.height))))
+        return round(self.width * windows), round(self.height * windows)
+
+
+class _ClosedWhileDrawingError(Exception):
+    """Ends the drawing of a slide that nobody will look at."""
 
 
 class SyntheticCamera:
@@ -53,19 +69,23 @@ class SyntheticCamera:
     def frames(self) -> Iterator[Frame]:
         settings = self._settings
         width, height = settings.width, settings.height
-        slide = draw_slide(settings.smear, round(width * _SLIDE_IN_WINDOWS), round(height * _SLIDE_IN_WINDOWS))
+        try:
+            slide = self._draw()
+        except _ClosedWhileDrawingError:
+            return
         generator = np.random.default_rng([settings.seed, 5])
         lamp = lamp_field(generator, slide.stain, width, height, settings.smear.uneven)
-        noise = generator.standard_normal((height + 64, width + 64, 3), np.float32) * np.float32(settings.smear.noise)
-        bank = np.asarray(noise, np.int16)
+        bank = sensor_noise(generator, settings.smear.noise, width + 64, height + 64)
         travel = (slide.image.shape[1] - width, slide.image.shape[0] - height)
         stage = DriftingStage(settings.seed, travel, 0.4 * min(width, height))
         source = f"synth://smear?seed={settings.seed}"
-        started = time.monotonic()
+        due = time.monotonic()
         index = 0
         while not self._closed.is_set() and (settings.frames == 0 or index < settings.frames):
-            if self.live and self._closed.wait(max(0.0, started + index / settings.fps - time.monotonic())):
-                return
+            if self.live:
+                if self._closed.wait(max(0.0, due - time.monotonic())):
+                    return
+                due = next_due(due, time.monotonic(), 1 / settings.fps)
             x, y = stage.position(index)
             window = slide.image[y : y + height, x : x + width]
             shift = (index * 29 % 64, index * 53 % 64)
@@ -83,16 +103,41 @@ class SyntheticCamera:
     def close(self) -> None:
         self._closed.set()
 
+    def _draw(self) -> Slide:
+        """Draw the slide, report about once a second, give up when the camera is closed."""
+        reported = time.monotonic()
+
+        def progress(what: str, done: int, total: int) -> None:
+            nonlocal reported
+            if self._closed.is_set():
+                raise _ClosedWhileDrawingError
+            if time.monotonic() - reported >= _REPORT_EVERY_S:
+                reported = time.monotonic()
+                log.info("drawing %s: %d of %d", what, done, total)
+
+        return draw_slide(self._settings.smear, *self._settings.slide_size, progress)
+
+
+def next_due(due: float, now: float, period: float) -> float:
+    """When the frame after one that was due at `due` and taken at `now` is due, all in seconds.
+
+    The beat is kept through small delays; after one of a whole period it starts anew instead of catching up in a burst.
+    """
+    return (due if now - due < period else now) + period
+
 
 def open_synthetic(uri: str) -> SyntheticCamera:
     """Read `synth://smear?seed=1&fps=30&size=2048x1536` and further keys; all faults in one ConfigurationError."""
     parts = urlsplit(uri)
-    faults = [] if parts.netloc == "smear" else [f"'{parts.netloc}' is not simulated, only 'smear' is"]
+    subject = parts.netloc + parts.path.rstrip("/")
+    faults = [] if subject == "smear" else [f"'{subject}' is not simulated, only 'smear' is"]
     given: dict[str, Any] = {}
     for key, text in parse_qsl(parts.query, keep_blank_values=True):
         if key not in _KEYS:
             faults.append(f"'{key}' is not one of {', '.join(_KEYS)}")
             continue
+        if key in given:
+            faults.append(f"{key} is given more than once")
         try:
             given[key] = _KEYS[key](text)
         except ValueError as error:
@@ -162,4 +207,7 @@ _KEYS: dict[str, Callable[[str], object]] = {
     "stain": _stain,
     "defocus": _number(0, 50),
     "noise": _number(0, 60),
+    "red_cover": _number(0, 0.8),
+    "touching": _number(0, 1),
+    "uneven": _number(0, 1),
 }

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from edge.simulator.stains import Stain
 from edge.types import Image
 
+_STRIP_ROWS = 256
+
 
 def lamp_field(generator: Generator, stain: Stain, width: int, height: int, uneven: float) -> Image:
     """The picture of an empty slide, uint8 BGR [H, W, 3]: the lamp's colour, vignette, a slope and a bright spot."""
@@ -23,7 +25,17 @@ def lamp_field(generator: Generator, stain: Stain, width: int, height: int, unev
     spot = generator.uniform(-0.3, 0.3, 2)
     glow = np.exp(-((x - spot[0]) ** 2 + 0.6 * (y - spot[1]) ** 2) / generator.uniform(0.004, 0.03))
     field += glow[:, :, None] * np.array([30, 26, 18], np.float32) * np.float32(uneven)
-    return np.asarray(cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 255), np.uint8)
+    large = cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(large, 0, 255, out=large), np.uint8)
+
+
+def sensor_noise(generator: Generator, deviation: float, width: int, height: int) -> NDArray[np.int16]:
+    """Noise for `expose`, int16 [H, W, 3] in grey levels; drawn in strips, as float32 it would fill the memory."""
+    noise = np.empty((height, width, 3), np.int16)
+    for top in range(0, height, _STRIP_ROWS):
+        strip = noise[top : top + _STRIP_ROWS]
+        strip[:] = generator.standard_normal(strip.shape, np.float32) * np.float32(deviation)
+    return noise
 
 
 def expose(window: Image, field: Image, noise: NDArray[np.int16]) -> Image:

@@ -7,9 +7,10 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from edge.cameras.synthetic import open_synthetic
+from edge.cameras.synthetic import SyntheticSettings, next_due, open_synthetic
 from edge.errors import ConfigurationError
 from edge.simulator.stage import DriftingStage
+from edge.simulator.white_cells import Stamp, draw_white_cell
 
 
 def test_frames_depend_on_seed_and_index_alone() -> None:
@@ -56,6 +57,41 @@ def test_closing_ends_a_slow_camera_at_once() -> None:
     assert not thread.is_alive()
 
 
+def test_closing_ends_the_drawing_of_the_slide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The camera is closed while the first white cell is drawn; no red cell follows."""
+    camera = open_synthetic("synth://smear?size=128x96&density=50")
+    drawn: list[str] = []
+
+    def draw_white(*arguments: object) -> Stamp:
+        camera.close()
+        drawn.append("white")
+        return draw_white_cell(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("edge.simulator.slide.draw_white_cell", draw_white)
+    monkeypatch.setattr("edge.simulator.slide.draw_red_cell", lambda *_: pytest.fail("drawing went on"))
+    assert list(camera.frames()) == []
+    assert drawn == ["white"]
+
+
+def test_a_late_frame_does_not_bring_a_burst_of_others() -> None:
+    assert next_due(10.0, 10.0, 0.5) == 10.5
+    assert next_due(10.0, 10.1, 0.5) == 10.5  # the beat is kept
+    assert next_due(10.0, 17.0, 0.5) == 17.5  # and starts anew after a long wait
+
+
+@pytest.mark.parametrize("size", [(64, 64), (2048, 1536), (5472, 3648), (8192, 8192)])
+def test_a_slide_holds_the_window_and_stays_small(size: tuple[int, int]) -> None:
+    width, height = SyntheticSettings(width=size[0], height=size[1]).slide_size
+    assert width >= size[0]
+    assert height >= size[1]
+    assert 3 * width * height <= max(73e6, 3 * size[0] * size[1])
+
+
+def test_a_camera_without_white_cells_says_so() -> None:
+    frames = list(open_synthetic("synth://smear?fps=0&size=128x96&density=0&frames=3").frames())
+    assert [frame.truth for frame in frames] == [(), (), ()]
+
+
 def test_all_faults_of_a_uri_are_named_at_once() -> None:
     with pytest.raises(ConfigurationError) as caught:
         open_synthetic("synth://smear?seed=x&colour=red&size=10&fps=-1&stain=pink")
@@ -63,6 +99,12 @@ def test_all_faults_of_a_uri_are_named_at_once() -> None:
         assert part in str(caught.value)
     with pytest.raises(ConfigurationError, match="only 'smear'"):
         open_synthetic("synth://marrow")
+    with pytest.raises(ConfigurationError, match="'smear/thick' is not simulated"):
+        open_synthetic("synth://smear/thick?seed=1")
+    with pytest.raises(ConfigurationError, match="seed is given more than once"):
+        open_synthetic("synth://smear?seed=1&seed=2")
+    with pytest.raises(ConfigurationError, match="fps=nan"):
+        open_synthetic("synth://smear?fps=nan")
 
 
 @pytest.mark.parametrize("travel", [(0, 0), (10, 5), (3000, 2000)])

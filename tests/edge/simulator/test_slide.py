@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edge.simulator import SmearParameters, draw_field, draw_slide
+from edge.simulator.light import sensor_noise
 from edge.simulator.red_cells import draw_red_cell
 from edge.simulator.slide import _lay
 from edge.simulator.stains import STAINS, stain_named
@@ -40,6 +41,42 @@ def test_masks_lie_where_the_cells_were_drawn() -> None:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(dark)
     large = np.isin(labels, [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] > 900])  # platelets are smaller
     assert (large & (truth > 0)).sum() / (large | (truth > 0)).sum() > 0.9
+
+
+def test_only_the_masks_and_their_rims_differ_from_a_slide_without_light_in_the_cells() -> None:
+    """The same slide with its white cells made transparent: the difference is what the truth says."""
+    slide = draw_slide(SMALL, 900, 700)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edge.simulator.slide.transmitted", lambda density: np.full(density.shape, 255, np.uint8))
+        bare = draw_slide(SMALL, 900, 700)
+    difference = cv2.absdiff(slide.image, bare.image).max(axis=2) > 8
+    truth = np.zeros((700, 900), bool)
+    for cell in slide.truth(0, 0, 900, 700):
+        x0, y0, x1, y1 = cell.bbox
+        truth[y0:y1, x0:x1] |= cell.mask
+    near = cv2.dilate(truth.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    assert not (difference & ~near).any()
+    assert (difference & truth).sum() / (difference | truth).sum() > 0.9
+
+
+def test_drawing_tells_its_progress_and_ends_with_what_that_raises() -> None:
+    told: list[tuple[str, int, int]] = []
+    draw_slide(SMALL, 300, 200, lambda what, done, total: told.append((what, done, total)))
+    assert ("red cells", 0) in {(what, done) for what, done, _ in told}
+    assert all(0 <= done < total for _, done, total in told)
+
+    def stop(*_: object) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        draw_slide(SMALL, 300, 200, stop)
+
+
+def test_noise_has_the_deviation_asked_for_and_none_is_none() -> None:
+    noise = sensor_noise(np.random.default_rng(0), 8.0, 320, 600)
+    assert noise.shape == (600, 320, 3)
+    assert noise.std() == pytest.approx(8.0, rel=0.05)  # a whole grey level is cut towards 0
+    assert not sensor_noise(np.random.default_rng(0), 0.0, 32, 24).any()
 
 
 def test_truth_is_cut_to_the_window_and_tight() -> None:
