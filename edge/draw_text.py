@@ -20,9 +20,9 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def line_width(image: Image) -> int:
-    """Width in px of an outline: thin, and the same share of every picture."""
-    height, width = image.shape[:2]
-    return max(1, round(int(max(height, width)) / 900))
+    """Width in px of an outline: thin, and about the same share of every picture."""
+    longest = int(max(image.shape[:2]))
+    return max(1 if longest < 300 else 2, round(longest / 550))
 
 
 def text_scale(image: Image) -> float:
@@ -32,16 +32,29 @@ def text_scale(image: Image) -> float:
 
 
 def put_text(image: Image, text: str, origin: tuple[int, int], scale: float, colour: Colour = TEXT_COLOUR) -> None:
-    """Write `text` (ASCII) with a dark halo, in place; `origin` is the left end of its base line."""
-    thickness = max(1, round(scale * 1.5))
-    for ink, thick in ((HALO_COLOUR, thickness + 2), (colour, thickness)):
-        cv2.putText(image, text, origin, FONT, scale, ink, thick, cv2.LINE_AA)
+    """Write `text` (ASCII, nothing if empty) on a dark plate, in place; `origin` is the left end of its base line.
+
+    A plate and not a halo of thicker letters: from OpenCV 5 on, thickness chooses a bolder font with other spacing.
+    """
+    if not text:
+        return
+    width, ascent, descent = text_size(text, scale)
+    rim = max(2, round(4 * scale))
+    left, top = max(0, origin[0] - rim), max(0, origin[1] - ascent - rim)
+    right, bottom = max(0, origin[0] + width + rim), max(0, origin[1] + descent + 1)
+    plate = image[top:bottom, left:right]
+    plate[:] = plate // 4
+    cv2.putText(image, text, origin, FONT, scale, colour, _thickness(scale), cv2.LINE_AA)
 
 
 def text_size(text: str, scale: float) -> tuple[int, int, int]:
     """Width, height above and height below the base line, in px."""
-    (width, ascent), descent = cv2.getTextSize(text, FONT, scale, 1)
+    (width, ascent), descent = cv2.getTextSize(text, FONT, scale, _thickness(scale))
     return width, ascent, descent
+
+
+def _thickness(scale: float) -> int:
+    return max(1, round(scale * 1.5))
 
 
 def draw_texts(canvas: Image, boxes: Floats, texts: list[str]) -> None:

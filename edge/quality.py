@@ -115,10 +115,16 @@ def _structure(green: Floats) -> tuple[float, float, float, float]:
 
 
 def _size_reasons(instances: Instances, letterbox: Letterbox, spec: ModelSpec) -> list[str]:
-    """Compare the cells' median diameter, in network px, with the range that the model was trained on."""
-    if not len(instances):
+    """Compare the median diameter of whole cells, in network px, with the range that the model was trained on.
+
+    A cell cut by the picture's edge tells nothing of its size.
+    """
+    boxes = instances.boxes
+    limits = np.array([letterbox.source_width, letterbox.source_height], np.float32)
+    boxes = boxes[(boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < limits).all(axis=1)]
+    if not len(boxes):
         return []
-    sides = (instances.boxes[:, 2:] - instances.boxes[:, :2]) * (letterbox.scale_x, letterbox.scale_y)
+    sides = (boxes[:, 2:] - boxes[:, :2]) * (letterbox.scale_x, letterbox.scale_y)
     diameter = float(np.median(np.sqrt(sides.prod(axis=1))))
     smallest, largest = spec.cell_px
     return ["cells_too_small"] * (diameter < smallest) + ["cells_too_large"] * (diameter > largest)

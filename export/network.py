@@ -20,6 +20,7 @@ class KeptCells(nn.Module):
         self.model = model
         first = torch.zeros(model.config.slots, dtype=torch.bool)
         first[0] = True
+        self.first: Tensor
         self.register_buffer("first", first)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
-import cv2
-
-from edge.errors import BackendMissingError
+from edge.display import QUIT_KEYS, DisplayWindow, require_display
 from edge.link.errors import LinkError
 from edge.link.messages import Hello, Message
 from edge.link.picture import PictureMatcher, draw_message
@@ -16,9 +10,6 @@ from edge.link.subscriber import Subscriber
 from edge.types import Image as Pixels
 
 TITLE = "edge-sub"
-_QUIT_KEYS = {ord("q"), 27}
-_PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"
-_PROBE_S = 30.0
 
 
 class Window:
@@ -36,16 +27,15 @@ class Window:
     """
 
     def __init__(self, subscriber: Subscriber, images: str | None) -> None:
-        require_display()
+        require_display("use edge-sub without --show")
         self._subscriber = subscriber
         self._matcher = PictureMatcher()
         self._connected: str | None = None
         if images is not None:
             self._connect(images)
         self._ignore_hello = images is not None
-        self._was_visible = False
         self._sized = False
-        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        self._window = DisplayWindow(TITLE)
 
     def __call__(self, message: Message | None) -> bool:
         """Take a message, or None when nothing came; False when the window was closed or q or Esc was pressed."""
@@ -54,18 +44,14 @@ class Window:
         pair = None if message is None else self._matcher.match(message)
         if pair is not None:
             self._display(draw_message(*pair))
-        key = cv2.waitKey(1) & 0xFF
-        visible = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
-        # A new window takes a moment to appear; only one that was there can have been closed.
-        closed = self._was_visible and not visible
-        self._was_visible = visible
-        return key not in _QUIT_KEYS and not closed
+        key = self._window.wait(1)
+        return key not in QUIT_KEYS and not self._window.closed
 
     def _display(self, picture: Pixels) -> None:
         if not self._sized:
-            cv2.resizeWindow(TITLE, picture.shape[1], picture.shape[0])
+            self._window.resize(picture.shape[1], picture.shape[0])
             self._sized = True
-        cv2.imshow(TITLE, picture)
+        self._window.show(picture)
 
     def _follow(self, hello: Hello) -> None:
         announced = hello.body.images_endpoint
@@ -88,24 +74,3 @@ def reachable(announced: str, results: str) -> str:
     if not (announced.startswith("tcp://") and results.startswith("tcp://")):
         return announced
     return f"{results.rpartition(':')[0]}:{announced.rpartition(':')[2]}"
-
-
-def require_display() -> None:
-    """Raise BackendMissingError where no window can be opened.
-
-    Tried in a process of its own: without a display, or with a dead one, OpenCV's Qt aborts the process it runs in.
-    """
-    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise BackendMissingError(
-            "there is no display for a window (DISPLAY and WAYLAND_DISPLAY are not set); use edge-sub without --show"
-        )
-    try:
-        done = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, timeout=_PROBE_S, check=False)
-        opened = done.returncode == 0
-    except subprocess.TimeoutExpired:
-        opened = False
-    if not opened:
-        raise BackendMissingError(
-            "the display does not answer or this OpenCV has no windows (opencv-python-headless); "
-            "use edge-sub without --show"
-        )

@@ -95,7 +95,7 @@ def test_cells_off_the_size_that_the_model_knows_are_named(side, reason):
 
 def test_cell_sizes_are_compared_at_network_scale():
     field = cv2.resize(disc_picture(), (2048, 1536), interpolation=cv2.INTER_NEAREST)
-    assert judge(field, instances([[0, 0, 80, 80]])).reasons == ("cells_too_small",)  # 20 network px
+    assert judge(field, instances([[10, 10, 90, 90]])).reasons == ("cells_too_small",)  # 20 network px
 
 
 def test_only_tiny_structures_and_no_cell_hint_at_a_weak_objective():
@@ -133,3 +133,11 @@ def test_real_pictures_raise_no_warning(data_root: Path, pattern):
     assert paths
     judged = {path.name: judge(np.asarray(cv2.imread(str(path)), np.uint8)).reasons for path in paths}
     assert {name: reasons for name, reasons in judged.items() if reasons} == {}
+
+
+def test_a_cell_cut_by_the_edge_says_nothing_of_its_size() -> None:
+    picture = disc_picture()
+    height, width = picture.shape[:2]
+    sliver = judge(picture, instances([[0, 20, 3, 40], [width - 2, 20, width, 40], [20, height - 2, 40, height]]))
+    assert "cells_too_small" not in sliver.reasons
+    assert "cells_too_small" in judge(picture, instances([[30, 30, 32, 32]])).reasons
