@@ -15,6 +15,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 
 define FIND_PYTHON
+found=; \
 for python in $(or $(PYTHON),$(CANDIDATES)); do \
   if "$$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
   then found=$$python; break; fi; \
