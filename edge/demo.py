@@ -33,7 +33,7 @@ from edge.session import run_session
 from edge.sinks.record import PICTURES_FOLDER, RESULTS_FILE
 from edge.types import SegmentedFrame
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("edge.demo")  # by name: run with -m, this module is called __main__
 
 FOLDER = Path("runs/demo")
 FRAMES = 200

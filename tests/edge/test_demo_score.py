@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -80,3 +85,16 @@ def test_a_frame_of_a_real_camera_cannot_be_scored() -> None:
     )
     with pytest.raises(ValueError, match="does not know its cells"):
         none.write(SegmentedFrame(frame=frame, instances=empty))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a window needs no display server to be named")
+def test_the_demo_says_that_it_runs_without_a_window_and_ends_with_the_code_of_the_error(tmp_path: Path) -> None:
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    command = [sys.executable, "-m", "edge.demo", "--model", "missing.onnx"]
+    outcome = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 5
+    assert "there is no display, so the demo runs without its window" in outcome.stderr
+    assert "missing.onnx" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
