@@ -45,8 +45,8 @@ class Session:
 
 
 ATTEMPTS = 3
-"""The Qt of opencv-python (seen with 4.10, 4.14 and 5.0) never paints a few of a hundred new windows, bare ones too, with
-or without a window manager. A window that never shows a picture fails all attempts."""
+"""The Qt of opencv-python (seen with 4.10, 4.14 and 5.0) never paints a few of a hundred new windows, bare ones too,
+with or without a window manager. A window that never shows a picture fails all attempts."""
 FIRST_PICTURE_S = 8.0
 
 
