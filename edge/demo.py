@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from edge.config import (
     Settings,
 )
 from edge.demo_score import MATCH_IOU, Score, TruthScore
+from edge.display import names_display
 from edge.draw import OverlayStyle, draw_result
 from edge.errors import BackendMissingError, DiskFullError, EdgeError
 from edge.logs import configure_logging
@@ -112,16 +112,11 @@ def report(score: Score) -> str:
     )
 
 
-def has_display() -> bool:
-    """Whether a window can be expected to open: on Linux, whether a display server is named."""
-    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
 def _run(options: argparse.Namespace) -> Score:
     """With the window where there is one to be had."""
     if options.headless:
         return _run_once(options, headless=True)
-    if not has_display():
+    if not names_display():
         log.info("there is no display, so the demo runs without its window")
         return _run_once(options, headless=True)
     try:

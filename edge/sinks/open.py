@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 from contextlib import ExitStack
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 from edge.cameras.protocol import Camera
 from edge.config import OFF, Settings
 from edge.draw import OverlayStyle, parse_layers
-from edge.errors import BackendMissingError
 from edge.link.body import ResultContext
 from edge.metrics import Counters
 from edge.progress import Progress
@@ -99,10 +97,6 @@ def _open_publisher(context: SinkContext) -> Sink | None:
 def _open_overlay(context: SinkContext) -> Sink | None:
     if context.settings.overlay.headless:
         return None
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise BackendMissingError(
-            "there is no display to show a window on (neither DISPLAY nor WAYLAND_DISPLAY is set); add --headless"
-        )
     from edge.sinks.overlay import Overlay  # never imported by a headless run: the windows are OpenCV's Qt or GTK
 
     return Overlay(context.style, context.stop)

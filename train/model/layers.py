@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 
 class FrozenBatchNorm(nn.BatchNorm2d):
@@ -39,10 +39,3 @@ def start_small(layer: nn.Conv2d | nn.Linear, std: float, bias: float = 0.0) -> 
     nn.init.normal_(layer.weight, std=std)
     if layer.bias is not None:
         nn.init.constant_(layer.bias, bias)
-
-
-def parameters_count(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-__all__ = ["FrozenBatchNorm", "Tensor", "conv3x3", "initialize", "parameters_count", "start_small"]
