@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
+import json
 from pathlib import Path
 
 import onnx
 import torch
+from torch import nn
 
-from edge.errors import ModelError
+from calib.int8.qdq import FLOAT_NODES_KEY
 from edge.spec import METADATA_KEY, ModelSpec
+from export.definitions import definitions, trace
+from export.naming import name_by_module, nodes_of_layers
 from export.network import KeptCells
 from export.parity import ParityReport, check_parity, parity_pictures
 from train.checkpoint import load_model
 from train.inference import model_spec
 from train.model.leukocytemask import LeukocyteMask
 
-OPSET = 18
 LARGEST_IR_VERSION = 10  # onnxruntime 1.23, Python 3.10's newest, rejects 12 and more
 
 
@@ -35,7 +36,7 @@ def export_onnx(checkpoint: Path, out: Path, *, threshold: float, pictures: Path
     temporary = out.with_suffix(".tmp.onnx")
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        onnx.save(describe(to_onnx(model, spec), spec, facts), temporary)
+        onnx.save(describe(to_onnx(model, spec), spec, facts, float_layers(model)), temporary)
         report = check_parity(model, spec, temporary, parity_pictures(pictures))
         temporary.replace(out)
     finally:
@@ -44,35 +45,54 @@ def export_onnx(checkpoint: Path, out: Path, *, threshold: float, pictures: Path
 
 
 def to_onnx(model: LeukocyteMask, spec: ModelSpec) -> onnx.ModelProto:
-    """Trace the network into a graph with plain operations."""
+    """Trace the network into a graph of plain operations and our own nodes with their definitions."""
     example = torch.zeros(1, 3, spec.input_height, spec.input_width)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports that torchvision is missing, which is fine
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
-        program = torch.onnx.export(
-            KeptCells(model).eval(),
-            (example,),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=[spec.input_name],
-            output_names=[spec.boxes_name, spec.scores_name, spec.masks_name],
-            verbose=False,
-        )
-    if program is None:
-        raise ModelError("torch.onnx.export returned no model; use the torch version of constraints.txt")
-    proto: onnx.ModelProto = program.model_proto
+    names = ([spec.input_name], [spec.boxes_name, spec.scores_name, spec.masks_name])
+    proto = trace(KeptCells(model), (example,), names)
+    name_by_module(proto)
+    proto.functions.extend(definitions(model))
     return proto
 
 
-def describe(proto: onnx.ModelProto, spec: ModelSpec, facts: dict[str, object]) -> onnx.ModelProto:
-    """Put the spec and the facts about the training run into the file's metadata; drop the tracer's bookkeeping."""
+def float_layers(model: LeukocyteMask) -> tuple[str, ...]:
+    """The layers that stay in floating point in an INT8 engine.
+
+    The first one, whose input is the picture; the last ones, whose outputs are scores, box deltas and mask values; and
+    the depthwise convolutions: they hold a twentieth of the multiply-adds, and TensorRT-RTX lays their INT8 weights out
+    as dense ones (its plan of the packaged model grows from 16 to 49 MB).
+    """
+    stem = next(name for name, part in model.backbone.named_modules() if isinstance(part, nn.Conv2d))
+    depthwise = [name for name, part in model.named_modules() if isinstance(part, nn.Conv2d) and part.groups > 1]
+    upsampling = [name for name, part in model.mask.named_modules() if isinstance(part, nn.ConvTranspose2d)]
+    return (
+        f"backbone.{stem}",
+        *depthwise,
+        "rpn.objectness",
+        "rpn.deltas",
+        "localization.score",
+        "localization.deltas",
+        *(f"mask.{name}" for name in upsampling),
+        "mask.logits",
+    )
+
+
+def describe(
+    proto: onnx.ModelProto, spec: ModelSpec, facts: dict[str, object], layers_in_float: tuple[str, ...]
+) -> onnx.ModelProto:
+    """Put the spec, the facts about the training run and the layers that no engine may quantise into the file's
+    metadata; drop the tracer's bookkeeping."""
     proto.ir_version = min(proto.ir_version, LARGEST_IR_VERSION)
     proto.doc_string = "LeukocyteMask: white blood cells in a microscope's picture"
     for holder in (proto, proto.graph, *proto.graph.node, *proto.graph.value_info):
         del holder.metadata_props[:]
     for node in proto.graph.node:
         node.doc_string = ""
-    onnx.helper.set_model_props(proto, {METADATA_KEY: spec.to_json(), "leukoedge.training": _text(facts)})
+    facts_of_file = {
+        METADATA_KEY: spec.to_json(),
+        "leukoedge.training": _text(facts),
+        FLOAT_NODES_KEY: json.dumps(nodes_of_layers(proto, layers_in_float)),
+    }
+    onnx.helper.set_model_props(proto, facts_of_file)
     return proto
 
 

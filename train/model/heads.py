@@ -49,8 +49,9 @@ class MaskBranch(nn.Module):
         start_small(self.logits, std=0.01)
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """[N, C, bins, bins] -> logits of the soft mask [N, 2 bins, 2 bins]."""
-        return self.logits(self.body(pooled))[:, 0]
+        """[B, R, C, bins, bins] -> logits of the soft masks [B, R, 2 bins, 2 bins]."""
+        logits = self.logits(self.body(pooled.flatten(0, 1)))
+        return logits.reshape(*pooled.shape[:2], *logits.shape[2:])
 
 
 def select_cells(

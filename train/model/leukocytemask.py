@@ -14,7 +14,7 @@ from train.model.efficientnet_lite import EfficientNetLite0
 from train.model.fpn import FeaturePyramid
 from train.model.heads import LocalizationBranch, MaskBranch, select_cells
 from train.model.resnet import WbcResNet50
-from train.model.roi_align import RoiAlignSpec, roi_align
+from train.model.roi_align import MultilevelRoiAlign, RoiAlignSpec
 from train.model.rpn import RegionProposalNetwork, select_proposals
 
 _BACKBONES: dict[str, type[WbcResNet50] | type[EfficientNetLite0]] = {
@@ -88,13 +88,13 @@ class LeukocyteMask(nn.Module):
         """Boxes [B, K, 4] -> logits of the soft masks [B, K, m, m] over the boxes grown by the mask margin."""
         rois = grow(boxes, self.config.mask_margin)
         features = [self.mask_reduce(level) for level in self._of(levels, self.config.mask_levels)]
-        pooled = roi_align(features, rois, self.mask_align)
-        logits = self.mask(pooled.flatten(0, 1))
-        return logits.reshape(boxes.shape[0], boxes.shape[1], *logits.shape[1:])
+        logits: Tensor = self.mask(self.mask_align(features, rois))
+        return logits
 
     def pool_boxes(self, levels: list[Tensor], proposals: Tensor) -> Tensor:
         """RoIAlign of the localization branch: [B, R, 4] -> [B, R, C, bins, bins]."""
-        return roi_align(self._of(levels, self.config.box_levels), proposals, self.box_align)
+        pooled: Tensor = self.box_align(self._of(levels, self.config.box_levels), proposals)
+        return pooled
 
     def anchors(self, levels: list[Tensor]) -> Tensor:
         """All anchors [A, 4] for a pyramid, in the order of the RPN's outputs."""
@@ -118,11 +118,12 @@ class LeukocyteMask(nn.Module):
         return [levels[level - _FINEST_LEVEL] for level in wanted]
 
 
-def _align(config: ModelConfig, levels: tuple[int, ...], bins: int) -> RoiAlignSpec:
-    return RoiAlignSpec(
+def _align(config: ModelConfig, levels: tuple[int, ...], bins: int) -> MultilevelRoiAlign:
+    spec = RoiAlignSpec(
         strides=tuple(2**level for level in levels),
         first_level=levels[0],
         canonical_level=config.canonical_level,
         canonical_size=config.canonical_size,
         bins=bins,
     )
+    return MultilevelRoiAlign(spec)

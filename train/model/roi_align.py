@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 SAMPLES = 2
@@ -28,6 +28,17 @@ class RoiAlignSpec:
     canonical_level: int
     canonical_size: float
     bins: int
+
+
+class MultilevelRoiAlign(nn.Module):
+    """`roi_align` with its figures, as a part of a network that an export can exchange."""
+
+    def __init__(self, spec: RoiAlignSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    def forward(self, levels: list[Tensor], rois: Tensor) -> Tensor:
+        return roi_align(levels, rois, self.spec)
 
 
 def level_of(rois: Tensor, spec: RoiAlignSpec) -> Tensor:
