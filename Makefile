@@ -29,7 +29,7 @@ endef
 # A stamp is written only after its installation went through, so that an interrupted one is done again.
 INSTALL = "$(VENV)/bin/python" -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test clean
+.PHONY: demo test plugin clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/runtime.stamp
@@ -37,6 +37,17 @@ demo: $(VENV)/runtime.stamp
 
 test: $(VENV)/test.stamp
 	@$(VENV)/bin/python -m pytest $(TEST_ARGS)
+
+# The plugin library of TensorRT engines, with the headers of the installed TensorRT or, where there is none, those of
+# the package kernel-lens on PyPI.
+plugin: $(VENV)/plugin.stamp
+	@cmake -S . -B build/plugin -DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE="$(CURDIR)/$(VENV)/bin/python"
+	@cmake --build build/plugin --target leukoedge_plugin -j2
+	@ls build/plugin/export/plugin/libleukoedge_plugin.so
+
+$(VENV)/plugin.stamp: | $(VENV)/created.stamp
+	@$(INSTALL) --no-deps kernel-lens
+	@touch $@
 
 clean:
 	rm -rf $(VENV)

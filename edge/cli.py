@@ -24,7 +24,8 @@ file given with --config, else it has its default. Where masks lie beside the im
 ask for 'folder/*.jpg'.
 
 exit codes: 0 ended or stopped (also by Ctrl-C and SIGTERM), 1 unexpected, 2 usage, 3 configuration, 4 camera cannot be
-opened, 5 model missing or unusable, 6 camera lost, 8 endpoint in use, 9 display or backend missing, 10 disk full
+opened, 5 model missing, unusable or unverified, 6 camera lost, 8 endpoint in use, 9 display, GPU or backend missing,
+10 disk full
 """
 
 
@@ -67,7 +68,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         ),
     ),
     "model": (
-        _option("--model", "model.path", "ONNX file (default: the packaged model)", metavar="FILE"),
+        _option("--model", "model.path", "ONNX file or TensorRT engine (default: the packaged model)", metavar="FILE"),
         _option(
             "--threshold",
             "model.threshold",
@@ -77,6 +78,18 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         ),
         _option(
             "--threads", "model.threads", "CPU threads for the network (default: all useful)", type=int, metavar="N"
+        ),
+        _option(
+            "--provider",
+            "model.provider",
+            "what runs an ONNX file: cpu (default), or cuda or tensorrt with the GPU build of ONNX Runtime",
+            choices=("cpu", "cuda", "tensorrt"),
+        ),
+        _option(
+            "--allow-unverified",
+            "model.allow_unverified",
+            "run an engine whose acceptance report is missing or failed",
+            action="store_true",
         ),
     ),
     "output": (

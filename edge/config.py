@@ -64,11 +64,17 @@ class CameraSection(Section):
 
 
 class ModelSection(Section):
-    """`path` None: the packaged model. `threshold` None: the model's own. `threads` None: as many as are useful."""
+    """`path` None: the packaged model. `threshold` None: the model's own. `threads` None: as many as are useful.
+
+    `provider`: what ONNX Runtime runs an ONNX file on, None for the CPU. `allow_unverified`: run an engine whose
+    acceptance report is missing or failed.
+    """
 
     path: Path | None = None
     threshold: Annotated[float, Field(gt=0, le=1)] | None = None
     threads: PositiveInt | None = None
+    provider: Literal["cpu", "cuda", "tensorrt"] | None = None
+    allow_unverified: bool = False
 
 
 class PublishSection(Section):

@@ -11,7 +11,7 @@ from types import FrameType
 
 from edge.cameras import Camera, CameraOptions, open_camera
 from edge.cameras.opencv import redact
-from edge.config import CameraSection, Settings
+from edge.config import CameraSection, ModelSection, Settings
 from edge.errors import ConfigurationError, UsageError
 from edge.latest import Latest
 from edge.metrics import Counters
@@ -42,7 +42,7 @@ def run_session(settings: Settings, report: Callable[[str], None], more_sinks: S
         )
     stop = threading.Event()
     with ExitStack() as stack:
-        segmenter = open_segmenter(settings.model.path, threads=settings.model.threads)
+        segmenter = open_model(settings.model)
         stack.callback(segmenter.close)
         check_threshold(settings.model.threshold, segmenter)
         camera = open_camera(settings.camera.uri, camera_options(settings.camera))
@@ -58,6 +58,16 @@ def run_session(settings: Settings, report: Callable[[str], None], more_sinks: S
         frames = stack.enter_context(latest(camera, settings.camera, counters, stop))
         options = LoopOptions(threshold=settings.model.threshold, max_frames=settings.run.frames)
         run(frames, segmenter, sinks, counters, options, stop)
+
+
+def open_model(section: ModelSection) -> Segmenter:
+    """The model that the section asks for, on what it asks for."""
+    return open_segmenter(
+        section.path,
+        threads=section.threads,
+        provider=section.provider,
+        allow_unverified=section.allow_unverified,
+    )
 
 
 def check_threshold(threshold: float | None, segmenter: Segmenter) -> None:

@@ -1,4 +1,9 @@
-"""`python -m export` (also `edge-export` and `export`): checkpoint -> model files that the runtime reads."""
+"""`python -m export` (also `edge-export` and `export`): checkpoint -> model file -> engine, and its acceptance.
+
+python -m export onnx best.safetensors --out model.onnx
+python -m export build-engine --int8 --out x.engine
+python -m export verify x.engine IMAGES
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,40 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--threshold", type=float, default=0.5, help="default score threshold of the model (0..1)")
     command.add_argument("--pictures", type=Path, help="folder of pictures to compare on, besides simulated ones")
     command.set_defaults(run=_onnx)
+    _add_build_engine(commands.add_parser("build-engine", help="model.onnx -> TensorRT engine"))
     return parser
+
+
+def _add_build_engine(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", type=Path, nargs="?", metavar="MODEL.onnx", help="default: the packaged model")
+    command.add_argument("--out", type=Path, required=True, metavar="x.engine", help="file to write")
+    precision = command.add_mutually_exclusive_group()
+    precision.add_argument("--fp16", action="store_true", help="float16 layers (default)")
+    precision.add_argument("--int8", action="store_true", help="INT8 convolutions, float16 elsewhere")
+    align = command.add_mutually_exclusive_group()
+    align.add_argument("--plugin", action="store_true", help="RoIAlign by our plugin (default)")
+    align.add_argument("--plain", action="store_true", help="RoIAlign by plain operations: no plugin library needed")
+    command.add_argument(
+        "--trt", choices=("tensorrt", "rtx"), help="builder (default: TensorRT, else TensorRT-RTX, as installed)"
+    )
+    command.add_argument("--target", metavar="SM", help="compute capability to build for, e.g. 86 (--trt rtx only)")
+    command.add_argument("--plugin-library", type=Path, metavar="FILE.so", help="default: the one `make plugin` built")
+    source = command.add_mutually_exclusive_group()
+    source.add_argument(
+        "--ranges", type=Path, metavar="FILE.json", help="of `python -m calib int8` (default: packaged)"
+    )
+    source.add_argument("--calib-data", metavar="IMAGES", help="calibrate on these pictures first (see `calib int8`)")
+    command.set_defaults(run=_build_engine)
+
+
+def _build_engine(options: argparse.Namespace) -> int:
+    try:
+        from export.engine_command import run_build_engine
+    except ImportError as error:
+        raise BackendMissingError(
+            f"{error.name} is not installed but building engines needs it; run `pip install leukoedge[calib]`"
+        ) from error
+    return run_build_engine(options)
 
 
 def _onnx(options: argparse.Namespace) -> int:

@@ -1,17 +1,33 @@
-"""Runs an ONNX file on the CPU with ONNX Runtime."""
+"""Runs an ONNX file with ONNX Runtime, on the CPU or on a GPU by one of its providers."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
+from typing import Literal
 
 import onnxruntime
 
-from edge.errors import ModelError
+from edge.errors import BackendMissingError, ModelError
 from edge.segmenters.protocol import RawOutputs
 from edge.spec import METADATA_KEY, ModelSpec
 from edge.types import Floats
+
+Provider = Literal["cpu", "cuda", "tensorrt"]
+PROVIDERS: dict[Provider, str] = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+"""ONNX Runtime's names."""
+PREFERENCES: dict[Provider, tuple[Provider, ...]] = {
+    "cpu": ("cpu",),
+    "cuda": ("cuda", "cpu"),
+    "tensorrt": ("tensorrt", "cuda", "cpu"),
+}
+"""What runs a node, best first: no GPU provider has all operators, and the rest of a graph must run somewhere."""
 
 MOST_THREADS = 8
 """Beyond it, the layers of so small a network are too short to be worth sharing."""
@@ -26,21 +42,23 @@ class OnnxRuntimeSegmenter:
     ----------
     path : the model, with a ModelSpec in its metadata
     threads : threads for one layer; None takes the CPUs that this process may use, at most `MOST_THREADS`
+    provider : "cpu", "cuda" or "tensorrt"; one that is not there or does not start is an error, never the CPU instead
 
     Raises
     ------
+    BackendMissingError : the provider is not in this ONNX Runtime, or its libraries or GPU are missing
     ModelError : the file is missing, no ONNX model, without ModelSpec, or its tensors are not those of its ModelSpec
     """
 
-    backend = "onnxruntime-cpu"
-
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+    def __init__(self, path: Path, *, threads: int | None = None, provider: Provider = "cpu") -> None:
+        _check_provider(provider)
         try:
             data = path.read_bytes()
         except OSError as error:
             raise ModelError(f"{path} cannot be read ({error.strerror}); give the path of an ONNX file") from error
         self.sha256 = hashlib.sha256(data).hexdigest()
-        session = _open_session(data, path, threads or min(usable_cpus(), MOST_THREADS))
+        self.backend = f"onnxruntime-{provider}"
+        session = _open_session(data, path, threads or min(usable_cpus(), MOST_THREADS), provider)
         self.spec = _read_spec(session, path)
         _check_tensors(session, self.spec, path)
         self._session: onnxruntime.InferenceSession | None = session
@@ -71,18 +89,72 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _open_session(data: bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = SILENT
+def _check_provider(provider: Provider) -> None:
+    available = onnxruntime.get_available_providers()
+    if PROVIDERS[provider] not in available:
+        raise BackendMissingError(
+            f"--provider {provider} needs ONNX Runtime's {PROVIDERS[provider]} but ONNX Runtime "
+            f"{onnxruntime.__version__} here has {', '.join(available)}; replace it by the build for GPUs "
+            "(`pip uninstall onnxruntime; pip install onnxruntime-gpu`, on a Jetson NVIDIA's wheel) or leave "
+            "--provider out"
+        )
+
+
+def _open_session(data: bytes, path: Path, threads: int, provider: Provider) -> onnxruntime.InferenceSession:
     try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        if provider == "cpu":
+            session = _session(data, threads, provider)
+        else:
+            with contextlib.redirect_stdout(None):  # it prints what it does not find; what matters fails below
+                _preload_cuda()
+                session = _session(data, threads, provider)
     except Exception as error:  # ONNX Runtime raises a dozen unrelated types
+        if provider != "cpu" and _runs_on_cpu(data):
+            raise _not_started(path, provider, _first_line(error)) from error
         raise ModelError(
             f"{path} is not a model that ONNX Runtime {onnxruntime.__version__} can load ({_first_line(error)}); "
             "give a file written by `python -m export onnx`"
         ) from error
+    if PROVIDERS[provider] not in session.get_providers():
+        raise _not_started(path, provider, f"it left all to {', '.join(session.get_providers())}")
+    return session
+
+
+def _session(data: bytes, threads: int, provider: Provider) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = SILENT
+    available = onnxruntime.get_available_providers()
+    wanted = [PROVIDERS[one] for one in PREFERENCES[provider] if PROVIDERS[one] in available]
+    # Without the fallback, a provider that fails is an exception rather than a print and the CPU: here (ONNX Runtime
+    # 1.18 does not know the argument and leaves the providers to tell), and in `run`.
+    session = onnxruntime.InferenceSession(data, options, providers=wanted, enable_fallback=0)
+    session.disable_fallback()
+    return session
+
+
+def _preload_cuda() -> None:
+    """Load the CUDA libraries that pip installed, which nothing else would find; ONNX Runtime before 1.21 cannot."""
+    if hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()
+
+
+def _runs_on_cpu(data: bytes) -> bool:
+    """Tells a provider that does not start from a file that is no model."""
+    try:
+        _session(data, 1, "cpu")
+    except Exception:  # noqa: BLE001 - ONNX Runtime raises a dozen unrelated types
+        return False
+    return True
+
+
+def _not_started(path: Path, provider: Provider, why: str) -> BackendMissingError:
+    return BackendMissingError(
+        f"ONNX Runtime's {PROVIDERS[provider]} is installed but did not start for {path} ({why}); check the GPU with "
+        f"`nvidia-smi`, and install the CUDA, cuDNN and, for tensorrt, TensorRT libraries that ONNX Runtime "
+        f"{onnxruntime.__version__} was built with"
+    )
 
 
 def _read_spec(session: onnxruntime.InferenceSession, path: Path) -> ModelSpec:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from edge.errors import BackendMissingError, ModelError
-from edge.segmenters.onnx_runtime import OnnxRuntimeSegmenter
+from edge.errors import ConfigurationError, ModelError
+from edge.segmenters.onnx_runtime import OnnxRuntimeSegmenter, Provider
 from edge.segmenters.protocol import Segmenter
 
 PACKAGED_MODEL = "leukocytemask-edge.onnx"
@@ -20,24 +20,44 @@ def packaged_model() -> Path:
     return path
 
 
-def open_segmenter(path: Path | None = None, *, threads: int | None = None) -> Segmenter:
+def open_segmenter(
+    path: Path | None = None,
+    *,
+    threads: int | None = None,
+    provider: Provider | None = None,
+    allow_unverified: bool = False,
+) -> Segmenter:
     """Open a model by the suffix of its file; the packaged model if `path` is None.
 
     Parameters
     ----------
     threads : CPU threads for the network; None lets the backend choose
+    provider : what ONNX Runtime runs an ONNX file on; None is the CPU
+    allow_unverified : run an engine even if its acceptance report is missing or failed
 
     Raises
     ------
-    ModelError : missing, unreadable or not a model of this program
-    BackendMissingError : a kind of model that this version cannot run
+    ModelError : missing, unreadable, changed, unverified or not a model of this program
+    BackendMissingError : what the model needs (TensorRT, a GPU, an ONNX Runtime with that provider) is not here
+    ConfigurationError : `threads` or `provider` for an engine, which knows neither
     """
     if path is None:
         path = packaged_model()
     if path.suffix == ".engine":
-        raise BackendMissingError(
-            f"{path} is a TensorRT engine, which this version cannot run; give the ONNX file that it was built from"
-        )
+        _check_engine_options(path, threads, provider)
+        from edge.segmenters.tensorrt_engine import TensorRtSegmenter  # not at the top: few machines run engines
+
+        return TensorRtSegmenter(path, allow_unverified=allow_unverified)
     if path.suffix != ".onnx":
-        raise ModelError(f"{path} has the suffix '{path.suffix}'; expected a model file ending in .onnx")
-    return OnnxRuntimeSegmenter(path, threads=threads)
+        raise ModelError(f"{path} has the suffix '{path.suffix}'; expected a model file ending in .onnx or .engine")
+    return OnnxRuntimeSegmenter(path, threads=threads, provider=provider or "cpu")
+
+
+def _check_engine_options(path: Path, threads: int | None, provider: Provider | None) -> None:
+    given = {"--threads": threads, "--provider": provider}
+    wrong = [f"{option} {value}" for option, value in given.items() if value is not None]
+    if wrong:
+        raise ConfigurationError(
+            f"{' and '.join(wrong)} cannot be used with {path}: an engine runs on TensorRT and the GPU it was built "
+            "for; leave it out or give an ONNX file"
+        )

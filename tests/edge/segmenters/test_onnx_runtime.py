@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge.errors import BackendMissingError, ModelError
+from edge.errors import ModelError
 from edge.preprocess import preprocess
 from edge.segmenters import open as opening
 from edge.segmenters import open_segmenter
@@ -111,13 +111,6 @@ def test_a_spec_of_another_version_is_refused(tmp_path):
     path = write_tiny_model(tmp_path / "old.onnx", msgspec.structs.replace(SPEC, version=99))
     with pytest.raises(ModelError, match="version 99"):
         open_segmenter(path)
-
-
-def test_the_suffix_chooses_the_backend(tmp_path):
-    with pytest.raises(BackendMissingError, match="TensorRT"):
-        open_segmenter(tmp_path / "model.engine")
-    with pytest.raises(ModelError, match=r"\.onnx"):
-        open_segmenter(tmp_path / "model.pt")
 
 
 def test_a_missing_packaged_model_says_what_to_do(monkeypatch):

@@ -1,0 +1,231 @@
+"""Model file -> engine that `edge-run` loads, with its sidecar and the plugin library beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import onnx
+from google.protobuf.message import DecodeError
+
+from calib.int8.qdq import insert_qdq
+from calib.int8.ranges import CalibrationRanges, check_ranges, read_ranges
+from edge.errors import BackendMissingError, ConfigurationError, ModelError
+from edge.segmenters.acceptance import acceptance_path
+from edge.segmenters.engine_facts import RTX_DEFAULT
+from edge.segmenters.sidecar import EngineSidecar, Flavour, PluginFile, write_sidecar
+from edge.segmenters.tensorrt_library import INSTALL, MODULES
+from export.build_process import run_builder
+from export.build_request import BuildRequest
+from export.engine_graph import RoiAlign, engine_graph, spec_of
+from export.half import to_half
+from export.multiply_adds import int8_share
+from export.plan_text import READABLE_VERSION, check_plan
+from export.plugin_library import find_plugin_library
+
+TARGETS = ("75", "80", "86", "89", "120", "121")
+"""Compute capabilities that TensorRT-RTX 1.7 builds for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """What to build.
+
+    Attributes
+    ----------
+    model : the ONNX file
+    out : the engine file to write
+    int8 : INT8 convolutions, float16 elsewhere; otherwise all layers are float16
+    roi_align : by our plugin or by plain operations
+    flavour : None takes the TensorRT that is installed
+    target : compute capability to build for, TensorRT-RTX only; None leaves it to the builder
+    ranges : file of `python -m calib int8`; None takes the one beside the model
+    plugin_library : None looks for it
+    """
+
+    model: Path
+    out: Path
+    int8: bool
+    roi_align: RoiAlign
+    flavour: Flavour | None = None
+    target: str | None = None
+    ranges: Path | None = None
+    plugin_library: Path | None = None
+
+
+def packaged_ranges(model: Path) -> Path:
+    """The file of ranges that travels with a model or an engine: `x.ranges.json` for `x.onnx`."""
+    return model.with_suffix(".ranges.json")
+
+
+def build_engine(options: EngineOptions) -> EngineSidecar:
+    """Build `options.out`, its sidecar, and copies of plugin and ranges beside it; returns the sidecar.
+
+    Raises
+    ------
+    ConfigurationError, ModelError, BackendMissingError : in one sentence what is wrong; no engine is left behind then
+    """
+    flavour = options.flavour or installed_flavour()
+    _check(options, flavour)
+    data, model = read_model(options.model)
+    ranges_file = (options.ranges or packaged_ranges(options.model)) if options.int8 else None
+    ranges = None if ranges_file is None else _ranges_of(ranges_file, model)
+    library = find_plugin_library(options.plugin_library) if options.roi_align == "plugin" else None
+    graph = engine_graph(precise_model(model, ranges), options.roi_align)
+    with _folder_beside(options.out) as folder:
+        request = BuildRequest(
+            flavour=flavour,
+            graph=str(folder / "graph.onnx"),
+            plan=str(folder / "plan"),
+            plugin=None if library is None else str(library),
+            target=options.target,
+        )
+        onnx.save(graph, request.graph)
+        built = run_builder(request, folder)
+        content = Path(request.plan).read_bytes()
+        if flavour == "tensorrt-rtx" and built.tensorrt.startswith(READABLE_VERSION):
+            check_plan(content, model, int8=options.int8, plugins=0 if library is None else 2)
+        sidecar = EngineSidecar(
+            flavour=flavour,
+            tensorrt=built.tensorrt,
+            cuda=built.cuda,
+            driver=built.driver,
+            gpu=built.gpu,
+            sm=built.sm,
+            runs_on=_runs_on(options, flavour),
+            l4t=_jetson_release(),
+            precision="int8" if options.int8 else "fp16",
+            roi_align=options.roi_align,
+            quantiser=None if ranges is None else ranges.method,
+            calibration_sha256=None if ranges_file is None else _sha256(ranges_file.read_bytes()),
+            onnx_sha256=_sha256(data),
+            plan_sha256=_sha256(content),
+            plugin=None if library is None else _plugin_file(options.out, library),
+            tensors=built.tensors,
+            spec=msgspec.structs.replace(spec_of(model), precision="int8" if options.int8 else "fp16"),
+            program=f"leukoedge {version('leukoedge')}",
+            built=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        )
+        _put_in_place(options.out, sidecar, Path(request.plan), library, ranges_file)
+    return sidecar
+
+
+def precise_model(model: onnx.ModelProto, ranges: CalibrationRanges | None) -> onnx.ModelProto:
+    """The model in float16, or in INT8 and float16 where ranges are given; raises ModelError if too little is INT8."""
+    if ranges is None:
+        return to_half(model)
+    int8_share(model)
+    return to_half(insert_qdq(model, ranges.amax()))
+
+
+def read_model(path: Path) -> tuple[bytes, onnx.ModelProto]:
+    """The file and what is in it; raises ModelError if it cannot be read or is no model of this program."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); give the path of an ONNX file") from error
+    try:
+        model = onnx.ModelProto.FromString(data)
+    except DecodeError as error:
+        raise ModelError(f"{path} is no ONNX model; give a file written by `python -m export onnx`") from error
+    spec_of(model)
+    return data, model
+
+
+def installed_flavour() -> Flavour:
+    """TensorRT where it is installed, otherwise TensorRT-RTX; raises BackendMissingError if there is neither."""
+    for flavour, module in MODULES.items():
+        if importlib.util.find_spec(module) is not None:
+            return flavour
+    raise BackendMissingError(
+        "neither TensorRT nor TensorRT-RTX is installed: "
+        + "; or ".join(f"for {flavour}, {how}" for flavour, how in INSTALL.items())
+    )
+
+
+def _check(options: EngineOptions, flavour: Flavour) -> None:
+    if importlib.util.find_spec(MODULES[flavour]) is None:
+        raise BackendMissingError(f"{flavour} is not installed; {INSTALL[flavour]}")
+    if options.out.suffix != ".engine":
+        raise ConfigurationError(
+            f"--out {options.out} must end in .engine: the runtime chooses its backend by the suffix"
+        )
+    if options.target is not None and flavour == "tensorrt":
+        raise ConfigurationError(
+            f"--target {options.target} is for TensorRT-RTX only: TensorRT builds for the GPU that it sees; leave it "
+            "out and build on the machine that will run the engine"
+        )
+    if options.target is not None and options.target not in TARGETS:
+        raise ConfigurationError(f"--target {options.target} is not one of {', '.join(TARGETS)}")
+
+
+def _ranges_of(path: Path, model: onnx.ModelProto) -> CalibrationRanges:
+    ranges = read_ranges(path)
+    check_ranges(ranges, model)
+    return ranges
+
+
+@contextmanager
+def _folder_beside(out: Path) -> Iterator[Path]:
+    """A folder for unfinished work on the file system of the engine, so that putting it in place is one rename."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent)
+    except OSError as error:
+        raise ConfigurationError(f"{out.parent} cannot be written to ({error.strerror}); name another --out") from error
+    with folder as name:
+        yield Path(name)
+
+
+def _plugin_file(out: Path, library: Path) -> PluginFile:
+    return PluginFile(file=f"{out.stem}.plugin.so", sha256=_sha256(library.read_bytes()))
+
+
+def _put_in_place(
+    out: Path, sidecar: EngineSidecar, plan: Path, library: Path | None, ranges_file: Path | None
+) -> None:
+    """The sidecar comes last: without it, or with an older one, no engine is loaded."""
+    try:
+        acceptance_path(out).unlink(missing_ok=True)
+        if library is not None and sidecar.plugin is not None:
+            _copy(library, out.with_name(sidecar.plugin.file))
+        if ranges_file is not None:
+            _copy(ranges_file, packaged_ranges(out))
+        plan.replace(out)
+    except OSError as error:
+        raise ModelError(f"{out} cannot be put in place ({error.strerror}); name another --out") from error
+    write_sidecar(out, sidecar)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not (target.exists() and target.samefile(source)):
+        shutil.copyfile(source, target)
+
+
+def _runs_on(options: EngineOptions, flavour: Flavour) -> tuple[str, ...]:
+    if flavour == "tensorrt":
+        return ()
+    return (RTX_DEFAULT,) if options.target is None else (options.target,)
+
+
+def _jetson_release() -> str | None:
+    """Release of Jetson Linux, e.g. "36.4.3"; None on other machines."""
+    try:
+        found = re.search(r"R(\d+) .*REVISION: ([\d.]+)", Path("/etc/nv_tegra_release").read_text())
+    except OSError:
+        return None
+    return None if found is None else f"{found[1]}.{found[2]}"
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
