@@ -1,5 +1,6 @@
 # make demo   watch white cells being outlined on a simulated smear (runtime libraries only)
 # make test   the test-suite (development, training and export libraries too)
+# make plugin compile the TensorRT plugin (CMake and CUDA's nvcc needed)
 # make clean  remove the virtual environment
 #
 # Both make the virtual environment .venv on their first call. Needed: Python 3.10 to 3.13, a C++ compiler, make.
@@ -64,5 +65,6 @@ $(VENV)/runtime.stamp: pyproject.toml constraints.txt | $(VENV)/created.stamp
 
 $(VENV)/test.stamp: $(VENV)/runtime.stamp
 	@echo "installing the libraries for development, training and export into $(VENV) (PyTorch among them: minutes)"
-	@$(INSTALL) -e '.[dev,train,export]'
+	@$(INSTALL) -e '.[dev,train,export,calib,rtx]'
+	@$(INSTALL) --no-deps kernel-lens  # TensorRT's headers; what it depends on is not needed
 	@touch $@

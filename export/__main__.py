@@ -24,7 +24,29 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--pictures", type=Path, help="folder of pictures to compare on, besides simulated ones")
     command.set_defaults(run=_onnx)
     _add_build_engine(commands.add_parser("build-engine", help="model.onnx -> TensorRT engine"))
+    _add_verify(commands.add_parser("verify", help="what an engine's precision costs; writes its acceptance report"))
     return parser
+
+
+def _add_verify(command: argparse.ArgumentParser) -> None:
+    command.add_argument("engine", type=Path, metavar="x.engine")
+    command.add_argument(
+        "images", type=Path, nargs="*", metavar="IMAGES", help="labelled pictures (default: simulated fields)"
+    )
+    command.add_argument("--split", type=Path, metavar="FILE", help="split file; judge one side of it only")
+    command.add_argument("--side", choices=("train", "validation", "test"), default="test", help="default: test")
+    command.add_argument("--model", type=Path, metavar="MODEL.onnx", help="what it was built from (default: packaged)")
+    command.set_defaults(run=_verify)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    try:
+        from export.verify_command import run_verify
+    except ImportError as error:
+        raise BackendMissingError(
+            f"{error.name} is not installed but judging engines needs it; run `pip install leukoedge[calib]`"
+        ) from error
+    return run_verify(options)
 
 
 def _add_build_engine(command: argparse.ArgumentParser) -> None:
@@ -86,6 +108,9 @@ def main(arguments: list[str] | None = None) -> int:
     except EdgeError as error:
         print(f"edge-export: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("edge-export: stopped; nothing was written", file=sys.stderr)
+        return 0
 
 
 if __name__ == "__main__":

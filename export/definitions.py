@@ -15,15 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from edge.errors import ModelError
-from export.nodes import (
-    BOX_ROI_ALIGN,
-    DOMAIN,
-    MASK_ROI_ALIGN,
-    SLOTS_TO_COMPUTE,
-    SLOTS_TO_KEEP,
-    roi_align_attributes,
-    translations,
-)
+from export.node_names import BOX_ROI_ALIGN, DOMAIN, MASK_ROI_ALIGN, SLOTS_TO_COMPUTE, SLOTS_TO_KEEP
+from export.nodes import roi_align_attributes, translations
 from train.model.config import ModelConfig
 from train.model.leukocytemask import LeukocyteMask
 from train.model.roi_align import RoiAlignSpec, roi_align

@@ -107,9 +107,9 @@ def build_engine(options: EngineOptions) -> EngineSidecar:
             precision="int8" if options.int8 else "fp16",
             roi_align=options.roi_align,
             quantiser=None if ranges is None else ranges.method,
-            calibration_sha256=None if ranges_file is None else _sha256(ranges_file.read_bytes()),
-            onnx_sha256=_sha256(data),
-            plan_sha256=_sha256(content),
+            calibration_sha256=None if ranges_file is None else sha256(ranges_file.read_bytes()),
+            onnx_sha256=sha256(data),
+            plan_sha256=sha256(content),
             plugin=None if library is None else _plugin_file(options.out, library),
             tensors=built.tensors,
             spec=msgspec.structs.replace(spec_of(model), precision="int8" if options.int8 else "fp16"),
@@ -188,7 +188,7 @@ def _folder_beside(out: Path) -> Iterator[Path]:
 
 
 def _plugin_file(out: Path, library: Path) -> PluginFile:
-    return PluginFile(file=f"{out.stem}.plugin.so", sha256=_sha256(library.read_bytes()))
+    return PluginFile(file=f"{out.stem}.plugin.so", sha256=sha256(library.read_bytes()))
 
 
 def _put_in_place(
@@ -227,5 +227,5 @@ def _jetson_release() -> str | None:
     return None if found is None else f"{found[1]}.{found[2]}"
 
 
-def _sha256(data: bytes) -> str:
+def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()

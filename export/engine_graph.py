@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 from edge.errors import ModelError
 from edge.spec import METADATA_KEY, ModelSpec
-from export.nodes import BOX_ROI_ALIGN, MASK_ROI_ALIGN, SLOTS_TO_COMPUTE, SLOTS_TO_KEEP
+from export.node_names import BOX_ROI_ALIGN, MASK_ROI_ALIGN, SLOTS_TO_COMPUTE, SLOTS_TO_KEEP
 
 RoiAlign = Literal["plugin", "plain"]
 PLUGIN_NAME, PLUGIN_VERSION, PLUGIN_NAMESPACE = "MultilevelRoiAlign", "1", "leukoedge"

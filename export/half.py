@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from calib.int8.qdq import LAYERS
 from export.naming import OUTSIDE
-from export.nodes import BOX_ROI_ALIGN, MASK_ROI_ALIGN
+from export.node_names import BOX_ROI_ALIGN, MASK_ROI_ALIGN
 
 _FLOAT_POSITIONS = {"Resize": (1, 2), BOX_ROI_ALIGN: (-1,), MASK_ROI_ALIGN: (-1,)}
 """Inputs that stay float32 in a float16 node: the scales of a Resize, the ROIs."""

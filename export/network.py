@@ -7,7 +7,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from export.nodes import BOX_ROI_ALIGN, MASK_ROI_ALIGN, RoiAlignNode, slots_to_compute, slots_to_keep
+from export.node_names import BOX_ROI_ALIGN, MASK_ROI_ALIGN
+from export.nodes import RoiAlignNode, slots_to_compute, slots_to_keep
 from train.model.leukocytemask import LeukocyteMask
 
 

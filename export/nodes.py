@@ -1,12 +1,4 @@
-"""The nodes of our own in an exported graph, and how a network is made to emit them.
-
-Each is a model-local function of the ONNX file: ONNX Runtime runs its definition (`export.definitions`), the engine's
-graph replaces it (`export.engine_graph`).
-
-* `BoxRoiAlign`, `MaskRoiAlign`: (levels..., ROIs [R, 4]) -> [R, C, bins, bins]; in TensorRT our plugin.
-* `SlotsToCompute`: scores [S] -> indices int64 [N] of the slots whose mask is worth computing.
-* `SlotsToKeep`: scores [N] -> indices int64 [M] of those that leave the graph. An engine puts out all slots.
-"""
+"""How a network is made to emit the nodes of `export.node_names`."""
 
 from __future__ import annotations
 
@@ -18,11 +10,8 @@ from onnx.defs import OpSchema
 from onnxscript.values import Op, Opset
 from torch import Tensor, nn
 
+from export.node_names import DOMAIN, SLOTS_TO_COMPUTE, SLOTS_TO_KEEP
 from train.model.roi_align import RoiAlignSpec
-
-DOMAIN = "leukoedge"
-BOX_ROI_ALIGN, MASK_ROI_ALIGN = "BoxRoiAlign", "MaskRoiAlign"
-SLOTS_TO_COMPUTE, SLOTS_TO_KEEP = "SlotsToCompute", "SlotsToKeep"
 
 
 class RoiAlignNode(nn.Module):

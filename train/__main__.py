@@ -1,4 +1,4 @@
-"""`python -m train` (also `edge-train`): fit a model, judge a model."""
+"""`python -m train` (also `edge-train`): fit a model, judge a model, list pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from edge.errors import EdgeError
-from train import evaluate, fit
+from train import evaluate, fit, listing
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -18,6 +18,9 @@ def build_parser() -> argparse.ArgumentParser:
     two = commands.add_parser("evaluate", help="judge a model on labelled pictures")
     evaluate.add_evaluate_arguments(two)
     two.set_defaults(run=evaluate.run_evaluate)
+    three = commands.add_parser("list", help="name the pictures of one side of a split")
+    listing.add_list_arguments(three)
+    three.set_defaults(run=listing.run_list)
     return parser
 
 

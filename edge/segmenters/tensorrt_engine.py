@@ -71,6 +71,7 @@ class TensorRtSegmenter:
             self.spec: ModelSpec = sidecar.spec
             self.sha256 = sidecar.plan_sha256
             self.backend = f"{sidecar.flavour}-{sidecar.tensorrt}"
+            self.gpu = self._cuda.gpu
             self._open(self._cuda, library, sidecar, plan)
         except BaseException:
             self.close()

@@ -1,6 +1,8 @@
-"""The packaged model as an ONNX graph, and pictures that hold none, few and many cells."""
+"""The packaged model as an ONNX graph, pictures that hold none, few and many cells, and builds of the native code."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -11,6 +13,9 @@ from edge.preprocess import preprocess
 from edge.segmenters import packaged_model
 from edge.simulator import SmearParameters, draw_field
 from export.engine_graph import spec_of
+from tests.export.plugin.host_library import build_host_library, missing_tools
+from tests.export.plugin.plugin_library import build_plugin_library, missing_plugin_tools
+from tests.export.some_ranges import observe_largest
 
 
 @pytest.fixture(scope="session")
@@ -29,14 +34,20 @@ def tensors(packaged: onnx.ModelProto) -> list[NDArray[np.float32]]:
 
 @pytest.fixture(scope="session")
 def ranges(packaged: onnx.ModelProto, tensors: list[NDArray[np.float32]]) -> dict[str, float]:
-    """The largest magnitude of each tensor that INT8 needs to know, over the few pictures of `tensors`."""
-    import onnxruntime
+    return observe_largest(packaged, tensors)
 
-    from calib.int8.qdq import activation_tensors
 
-    names = list(activation_tensors(packaged))
-    shown = onnx.ModelProto.FromString(packaged.SerializeToString())
-    shown.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
-    session = onnxruntime.InferenceSession(shown.SerializeToString(), providers=["CPUExecutionProvider"])
-    seen = [session.run(names, {"image": tensor}) for tensor in tensors]
-    return {name: max(float(np.abs(values[i]).max()) for values in seen) for i, name in enumerate(names)}
+@pytest.fixture(scope="session")
+def host_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The path of the host library, built and loaded."""
+    if reason := missing_tools():
+        pytest.skip(reason)
+    return build_host_library(tmp_path_factory.mktemp("host_library"))
+
+
+@pytest.fixture(scope="session")
+def plugin_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The path of the TensorRT plugin library, built against the headers found."""
+    if reason := missing_plugin_tools():
+        pytest.skip(reason)
+    return build_plugin_library(tmp_path_factory.mktemp("plugin_library"))
