@@ -62,12 +62,15 @@ def run_session(settings: Settings, report: Callable[[str], None], more_sinks: S
 
 def open_model(section: ModelSection) -> Segmenter:
     """The model that the section asks for, on what it asks for."""
-    return open_segmenter(
+    segmenter = open_segmenter(
         section.path,
         threads=section.threads,
         provider=section.provider,
         allow_unverified=section.allow_unverified,
     )
+    if section.allow_unverified:
+        log.warning("the model runs without a look at its acceptance report (--allow-unverified)")
+    return segmenter
 
 
 def check_threshold(threshold: float | None, segmenter: Segmenter) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from pathlib import Path
 
 from edge.errors import ModelError
 from edge.segmenters.acceptance import check_acceptance, read_acceptance
 from edge.segmenters.engine_facts import EngineFacts, check_sidecar
 from edge.segmenters.sidecar import EngineSidecar, Sha256, read_sidecar, rebuild_command
-
-log = logging.getLogger(__name__)
 
 
 def read_engine(engine: Path, *, allow_unverified: bool) -> tuple[EngineSidecar, bytes, EngineFacts]:
@@ -27,9 +24,7 @@ def read_engine(engine: Path, *, allow_unverified: bool) -> tuple[EngineSidecar,
     sidecar = read_sidecar(engine)
     facts = file_facts(engine, sidecar, plan)
     check_sidecar(sidecar, facts, engine)
-    if allow_unverified:
-        log.warning("%s runs without a look at its acceptance report (--allow-unverified)", engine)
-    else:
+    if not allow_unverified:
         check_acceptance(read_acceptance(engine), sidecar, engine)
     return sidecar, plan, facts
 

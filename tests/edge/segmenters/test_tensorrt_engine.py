@@ -9,11 +9,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge.config import ModelSection
 from edge.errors import BackendMissingError, ModelError
 from edge.preprocess import preprocess
 from edge.segmenters import open_segmenter, pycuda_driver
 from edge.segmenters.sidecar import PluginFile
-from edge.segmenters.tensorrt_engine import TensorRtSegmenter
+from edge.session import open_model
 from tests.edge.examples import smear
 from tests.edge.segmenters.stand_in_gpu import Gpu
 from tests.edge.segmenters.stand_in_rig import Rig
@@ -383,7 +384,7 @@ class TestWithoutGpuOrTensorRt:
 
 
 def test_an_unverified_engine_runs_if_allowed_and_the_log_says_so(rig, tmp_path, caplog):
-    segmenter = TensorRtSegmenter(write_engine(tmp_path, report=None), allow_unverified=True)
+    segmenter = open_model(ModelSection(path=write_engine(tmp_path, report=None), allow_unverified=True))
     assert "--allow-unverified" in caplog.text
     segmenter.close()
 
