@@ -36,6 +36,12 @@ def _add_verify(command: argparse.ArgumentParser) -> None:
     command.add_argument("--split", type=Path, metavar="FILE", help="split file; judge one side of it only")
     command.add_argument("--side", choices=("train", "validation", "test"), default="test", help="default: test")
     command.add_argument("--model", type=Path, metavar="MODEL.onnx", help="what it was built from (default: packaged)")
+    command.add_argument(
+        "--via", choices=("torch-tensorrt",), help="run the PyTorch network that way too (desktop GPU)"
+    )
+    command.add_argument(
+        "--checkpoint", type=Path, metavar="FILE.safetensors", help="for --via: weights of the network"
+    )
     command.set_defaults(run=_verify)
 
 

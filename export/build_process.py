@@ -36,7 +36,7 @@ def run_builder(request: BuildRequest, folder: Path) -> Built:
     path.write_bytes(msgspec.json.encode(request))
     environment = {**os.environ}
     if request.flavour == "tensorrt-rtx":
-        environment["LD_LIBRARY_PATH"] = f"{_named_library(folder)}:{os.environ.get('LD_LIBRARY_PATH', '')}".rstrip(":")
+        environment["LD_LIBRARY_PATH"] = f"{named_library(folder)}:{os.environ.get('LD_LIBRARY_PATH', '')}".rstrip(":")
     command = [sys.executable, "-m", "export.builder", str(path)]
     with (
         errors.open("wb") as stream,
@@ -76,7 +76,7 @@ def _follow(process: subprocess.Popen[str]) -> Built | Failed | None:
     return outcome
 
 
-def _named_library(folder: Path) -> Path:
+def named_library(folder: Path) -> Path:
     """A folder in which TensorRT-RTX's library has the name that its parser wants."""
     spec = importlib.util.find_spec("tensorrt_rtx_libs")
     if spec is None or spec.origin is None:

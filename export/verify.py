@@ -47,7 +47,9 @@ class Candidate:
     amax: dict[str, float] | None
 
 
-def verify(candidate: Candidate, samples: Sequence[Sample], source: str) -> AcceptanceReport:
+def verify(
+    candidate: Candidate, samples: Sequence[Sample], source: str, others: dict[str, Segment] | None = None
+) -> AcceptanceReport:
     """Judge FP32, FP16 and, for an INT8 engine, INT8.
 
     The engine itself runs where its GPU is. Elsewhere the graph that it was built from, with plain RoIAlign, runs on
@@ -56,6 +58,7 @@ def verify(candidate: Candidate, samples: Sequence[Sample], source: str) -> Acce
     Parameters
     ----------
     source : which pictures, in words
+    others : further ways to run the network, by name, whose figures the report shows too
 
     Raises
     ------
@@ -73,6 +76,8 @@ def verify(candidate: Candidate, samples: Sequence[Sample], source: str) -> Acce
         )
     if precision == "int8":
         results["fp16"] = _judge_all(_on_cpu(engine_graph(to_half(model), "plain"), spec), samples, "fp16")
+    for name, segment in (others or {}).items():
+        results[name] = _judge_all(segment, samples, name)
     with _Runner(candidate, spec) as runner:
         results[precision] = _judge_all(runner.segment, samples, precision)
         judged_on = runner.description

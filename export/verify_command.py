@@ -11,26 +11,29 @@ from rich.console import Console
 from rich.table import Table
 
 from calib.int8.ranges import check_ranges, read_ranges
-from edge.errors import ConfigurationError, ModelError
+from edge.errors import BackendMissingError, ConfigurationError, ModelError
 from edge.segmenters import packaged_model
 from edge.segmenters.acceptance import AcceptanceReport, acceptance_path, write_acceptance
 from edge.segmenters.engine_files import read_engine
 from edge.segmenters.sidecar import EngineSidecar
 from export.engine import packaged_ranges, read_model, sha256
+from export.engine_graph import spec_of
 from export.simulated_pictures import simulated_samples
 from export.verify import Candidate, verify
 from train.data.open import read_datasets
 from train.data.sample import Sample
 from train.data.splits import read_split
+from train.judge import Segment
 
 
 def run_verify(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code: 5 if the engine fails its acceptance."""
     sidecar, _, _ = read_engine(options.engine, allow_unverified=True)
     candidate = _candidate(options, sidecar)
+    others = _second_route(options, spec_of(candidate.model).threshold)
     with ExitStack() as stack:
         samples, source = _pictures(options, stack)
-        report = verify(candidate, samples, source)
+        report = verify(candidate, samples, source, others)
     write_acceptance(options.engine, report)
     print_report(report, Console())
     if not report.passed:
@@ -40,6 +43,24 @@ def run_verify(options: argparse.Namespace) -> int:
             "with --fp16"
         )
     return 0
+
+
+def _second_route(options: argparse.Namespace, threshold: float) -> dict[str, Segment]:
+    """The PyTorch network by way of Torch-TensorRT, where it is asked for."""
+    if options.via is None and options.checkpoint is None:
+        return {}
+    if options.via is None or options.checkpoint is None:
+        raise ConfigurationError(
+            "--via torch-tensorrt and --checkpoint FILE.safetensors belong together; give both or none"
+        )
+    try:
+        from export.torch_tensorrt_route import torch_tensorrt_segment
+    except ImportError as error:
+        raise BackendMissingError(
+            f"{error.name} is not installed but --via torch-tensorrt needs it; run `pip install leukoedge[export]` and "
+            "install Torch-TensorRT, or leave --via out"
+        ) from error
+    return {"fp16 via torch-tensorrt": torch_tensorrt_segment(options.checkpoint, "fp16", threshold)}
 
 
 def _candidate(options: argparse.Namespace, sidecar: EngineSidecar) -> Candidate:

@@ -204,6 +204,7 @@ def test_user_errors_end_with_a_sentence_and_the_documented_code(
         ([str(engine), "--split", "split.json"], 3, "name them as IMAGES"),
         ([str(engine), str(few_pictures), "--model", str(other)], 5, "was not built from"),
         ([str(engine), str(empty)], 3, "show 0 cells"),
+        ([str(engine), "--via", "torch-tensorrt"], 3, "belong together"),
     ]
     for arguments, code, told in cases:
         assert main(["verify", *arguments]) == code, arguments

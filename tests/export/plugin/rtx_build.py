@@ -12,6 +12,8 @@ from pathlib import Path
 
 import onnx
 
+from export.build_process import named_library
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RtxBuild:
@@ -29,16 +31,10 @@ def has_tensorrt_rtx() -> bool:
 
 def rtx_build(model: onnx.ModelProto, library: Path, folder: Path) -> RtxBuild:
     """Build `model` with the plugin `library`; files go into `folder`."""
-    spec = importlib.util.find_spec("tensorrt_rtx_libs")
-    assert spec is not None
-    assert spec.origin is not None
-    # the parser opens the library by a name that the wheel does not ship
-    link = folder / "libtensorrt_rtx.so"
-    link.symlink_to(Path(spec.origin).parent / "libtensorrt_rtx.so.1")
     onnx.save(model, str(folder / "model.onnx"))
     child = Path(__file__).with_name("rtx_child.py")
     plan, log = folder / "plan", folder / "log"
-    search_path = f"{folder}:{os.environ.get('LD_LIBRARY_PATH', '')}".rstrip(":")
+    search_path = f"{named_library(folder)}:{os.environ.get('LD_LIBRARY_PATH', '')}".rstrip(":")
     run = subprocess.run(
         [sys.executable, str(child), str(folder / "model.onnx"), str(library), str(plan), str(log)],
         env={**os.environ, "LD_LIBRARY_PATH": search_path},
