@@ -15,7 +15,9 @@ from edge.errors import BackendMissingError, ConfigurationError, EdgeError
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="edge-export", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="edge-export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("onnx", help="checkpoint -> model.onnx, compared with PyTorch cell by cell")
     command.add_argument("checkpoint", type=Path, help="best.safetensors of a training run")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.running import command, edge_run, environment, results, start, wait_until
 from tests.edge.examples import smear
+from tests.edge.segmenters.stand_in_tensorrt import write_engine
 from tests.tiny_model import write_tiny_model
 
 
@@ -101,8 +102,39 @@ def test_a_model_that_is_none_is_5(slides, tmp_path, content):
     assert_one_sentence(done.stderr)
 
 
-def test_an_engine_is_9(slides, tmp_path):
-    assert edge_run("--camera", slides, "--model", tmp_path / "x.engine").returncode == 9
+def test_an_engine_that_fits_is_9_where_tensorrt_is_missing(slides, tmp_path):
+    done = edge_run("--camera", slides, "--model", write_engine(tmp_path))
+    if done.returncode != 5:  # a TensorRT that is there is not the one that the stand-in's engine was built by
+        assert done.returncode == 9
+        assert "cannot be imported" in done.stderr or "GPU" in done.stderr
+    assert_one_sentence(done.stderr)
+
+
+def spoil(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda engine: engine.unlink(), "cannot be read"),
+        (spoil, "not the one that its sidecar describes"),
+        (lambda engine: spoil(engine.with_name("x.engine.json")), "x.engine.json"),
+        (lambda engine: engine.with_name("x.engine.json").unlink(), "x.engine.json is missing"),
+        (lambda engine: next(engine.parent.glob("*.so")).unlink(), "is missing beside it"),
+        (lambda engine: engine.with_name("x.engine.acceptance.json").unlink(), "was never verified"),
+    ],
+    ids=["engine missing", "engine", "sidecar", "sidecar missing", "plugin missing", "report missing"],
+)
+def test_a_damaged_engine_is_5_and_says_so_in_one_sentence(slides, tmp_path, damage, told):
+    engine = write_engine(tmp_path)
+    damage(engine)
+    done = edge_run("--camera", slides, "--model", engine)
+    assert done.returncode == 5
+    assert told in done.stderr
+    assert_one_sentence(done.stderr)
 
 
 def test_a_window_without_a_display_is_9_names_headless_and_leaves_no_recording(slides, model, tmp_path):
