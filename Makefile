@@ -39,10 +39,15 @@ demo: $(VENV)/runtime.stamp
 test: $(VENV)/test.stamp
 	@$(VENV)/bin/python -m pytest $(TEST_ARGS)
 
-# The plugin library of TensorRT engines, with the headers of the installed TensorRT or, where there is none, those of
-# the package kernel-lens on PyPI.
-plugin: $(VENV)/plugin.stamp
-	@cmake -S . -B build/plugin -DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE="$(CURDIR)/$(VENV)/bin/python"
+# The plugin library of TensorRT engines. The headers are those of TENSORRT_ROOT or of an installed TensorRT; only where
+# there is neither are those of PyPI's kernel-lens put into the virtual environment.
+#
+#   make plugin CMAKE_ARGS=-DLEUKOEDGE_CUDA_ARCHITECTURES=87
+CMAKE_ARGS ?=
+HEADERS = $(or $(TENSORRT_ROOT),$(wildcard /usr/include/NvInferRuntime.h /usr/include/*-linux-gnu/NvInferRuntime.h))
+
+plugin: $(if $(HEADERS),,$(VENV)/plugin.stamp)
+	@cmake -S . -B build/plugin -DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE="$(abspath $(VENV)/bin/python)" $(CMAKE_ARGS)
 	@cmake --build build/plugin --target leukoedge_plugin -j2
 	@ls build/plugin/export/plugin/libleukoedge_plugin.so
 

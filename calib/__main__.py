@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         print("calib: stopped; nothing was written", file=sys.stderr)
-        return 0
+        return 130  # as a shell has it: what should have been written is not there
 
 
 def build_parser() -> argparse.ArgumentParser:

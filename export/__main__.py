@@ -8,10 +8,14 @@ python -m export verify x.engine IMAGES
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
 from edge.errors import BackendMissingError, ConfigurationError, EdgeError
+
+STOPPED = 130
+"""Exit code of a shell's interrupted command: what it should have written is not there."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -111,6 +115,7 @@ def _onnx(options: argparse.Namespace) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code (`edge.errors`)."""
     options = build_parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(options.run(options))
     except EdgeError as error:
@@ -118,7 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         print("edge-export: stopped; nothing was written", file=sys.stderr)
-        return 0
+        return STOPPED
 
 
 if __name__ == "__main__":

@@ -40,7 +40,9 @@ def run_builder(request: BuildRequest, folder: Path) -> Built:
     command = [sys.executable, "-m", "export.builder", str(path)]
     with (
         errors.open("wb") as stream,
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stream, text=True) as process,
+        subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=stream, text=True, errors="replace"
+        ) as process,
     ):
         try:
             outcome = _follow(process)

@@ -20,7 +20,7 @@ import msgspec
 
 from edge.errors import BackendMissingError
 from edge.segmenters.sidecar import EngineTensor
-from edge.segmenters.tensorrt_library import DTYPES, MODULES
+from edge.segmenters.tensorrt_library import DTYPES, INSTALL, MODULES
 from export.build_request import BuildRequest, Built, Failed, Message, Phase
 
 _TELLING = threading.Lock()
@@ -82,13 +82,9 @@ def _tensors(network: Any) -> tuple[EngineTensor, ...]:
 
 def _gpu() -> dict[str, str | None]:
     """The GPU that the builder sees; raises BackendMissingError if there is none."""
-    from edge.segmenters.pycuda_driver import PyCuda
+    from edge.segmenters.pycuda_driver import gpu_facts
 
-    cuda = PyCuda()
-    try:
-        return {"gpu": cuda.gpu, "sm": cuda.sm, "cuda": cuda.driver, "driver": _driver_version()}
-    finally:
-        cuda.close()
+    return {**gpu_facts(), "driver": _driver_version()}
 
 
 def _driver_version() -> str | None:
@@ -140,7 +136,10 @@ def main() -> int:
         outcome: Message = build(request)
     except BackendMissingError as error:
         outcome = Failed(reason=str(error), missing=True)
-    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except ImportError as error:
+        how = INSTALL[request.flavour]
+        outcome = Failed(reason=f"{request.flavour} is installed but cannot be loaded ({error}); {how}", missing=True)
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
         outcome = Failed(reason=f"{type(error).__name__}: {' '.join(str(error).split())}")
     tell(outcome)
     return 0 if isinstance(outcome, Built) else 1

@@ -22,7 +22,8 @@ from calib.int8.qdq import insert_qdq
 from calib.int8.ranges import CalibrationRanges, check_ranges, read_ranges
 from edge.errors import BackendMissingError, ConfigurationError, ModelError
 from edge.segmenters.acceptance import acceptance_path
-from edge.segmenters.engine_facts import RTX_DEFAULT
+from edge.segmenters.engine_facts import RTX_DEFAULT, EngineFacts, check_sidecar
+from edge.segmenters.open import packaged_model
 from edge.segmenters.sidecar import EngineSidecar, Flavour, PluginFile, write_sidecar
 from edge.segmenters.tensorrt_library import INSTALL, MODULES
 from export.build_process import run_builder
@@ -64,8 +65,21 @@ class EngineOptions:
 
 
 def packaged_ranges(model: Path) -> Path:
-    """The file of ranges that travels with a model or an engine: `x.ranges.json` for `x.onnx`."""
+    """The file of ranges that travels with a model: `x.ranges.json` for `x.onnx`."""
     return model.with_suffix(".ranges.json")
+
+
+def engine_ranges(engine: Path) -> Path:
+    """The copy of the ranges that an INT8 engine was built with: `x.engine.ranges.json` for `x.engine`."""
+    return engine.with_name(f"{engine.name}.ranges.json")
+
+
+def check_options(options: EngineOptions) -> None:
+    """What can be told before anything takes time: raises as `build_engine` does."""
+    _check(options, options.flavour or installed_flavour())
+    read_model(options.model)
+    if options.roi_align == "plugin":
+        find_plugin_library(options.plugin_library)
 
 
 def build_engine(options: EngineOptions) -> EngineSidecar:
@@ -113,11 +127,28 @@ def build_engine(options: EngineOptions) -> EngineSidecar:
             plugin=None if library is None else _plugin_file(options.out, library),
             tensors=built.tensors,
             spec=msgspec.structs.replace(spec_of(model), precision="int8" if options.int8 else "fp16"),
+            arguments=_arguments(options, flavour),
             program=f"leukoedge {version('leukoedge')}",
             built=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
-        _put_in_place(options.out, sidecar, Path(request.plan), library, ranges_file)
+        facts = EngineFacts(
+            plan_sha256=sidecar.plan_sha256, plugin_sha256=sidecar.plugin.sha256 if sidecar.plugin else None
+        )
+        check_sidecar(sidecar, facts, options.out)  # what the runtime would refuse is not put in place
+        _put_in_place(options.out, sidecar, folder, library, ranges_file)
     return sidecar
+
+
+def _arguments(options: EngineOptions, flavour: Flavour) -> tuple[str, ...]:
+    """What has to be typed to build the engine again; the ranges lie beside it."""
+    default = options.model.resolve() == packaged_model().resolve()
+    words = [] if default else [str(options.model)]
+    words += ["--int8"] if options.int8 else []
+    if options.int8 and not (default and options.ranges is None):
+        words += ["--ranges", str(engine_ranges(options.out))]
+    words += ["--plain"] if options.roi_align == "plain" else []
+    words += ["--trt", "rtx"] if flavour == "tensorrt-rtx" else []
+    return tuple(words + (["--target", options.target] if options.target else []))
 
 
 def precise_model(model: onnx.ModelProto, ranges: CalibrationRanges | None) -> onnx.ModelProto:
@@ -192,24 +223,24 @@ def _plugin_file(out: Path, library: Path) -> PluginFile:
 
 
 def _put_in_place(
-    out: Path, sidecar: EngineSidecar, plan: Path, library: Path | None, ranges_file: Path | None
+    out: Path, sidecar: EngineSidecar, folder: Path, library: Path | None, ranges_file: Path | None
 ) -> None:
-    """The sidecar comes last: without it, or with an older one, no engine is loaded."""
+    """Copy into `folder`, then rename: a program that has the old files open keeps them.
+
+    The sidecar comes last: without it, or with an older one, no engine is loaded.
+    """
+    staged = {folder / "plan": out}
     try:
-        acceptance_path(out).unlink(missing_ok=True)
         if library is not None and sidecar.plugin is not None:
-            _copy(library, out.with_name(sidecar.plugin.file))
+            staged[Path(shutil.copyfile(library, folder / "plugin"))] = out.with_name(sidecar.plugin.file)
         if ranges_file is not None:
-            _copy(ranges_file, packaged_ranges(out))
-        plan.replace(out)
+            staged[Path(shutil.copyfile(ranges_file, folder / "ranges"))] = engine_ranges(out)
+        acceptance_path(out).unlink(missing_ok=True)
+        for source, target in staged.items():
+            source.replace(target)
     except OSError as error:
         raise ModelError(f"{out} cannot be put in place ({error.strerror}); name another --out") from error
     write_sidecar(out, sidecar)
-
-
-def _copy(source: Path, target: Path) -> None:
-    if not (target.exists() and target.samefile(source)):
-        shutil.copyfile(source, target)
 
 
 def _runs_on(options: EngineOptions, flavour: Flavour) -> tuple[str, ...]:

@@ -10,8 +10,13 @@ from edge.errors import BackendMissingError, ConfigurationError
 NAME = "libleukoedge_plugin.so"
 VARIABLE = "LEUKOEDGE_PLUGIN"
 BUILD = "make plugin"
-_BUILT = Path(__file__).resolve().parents[1] / "build" / "plugin" / "export" / "plugin" / NAME
-_INSTALLED = tuple(Path(folder) / NAME for folder in ("/usr/local/lib", "/usr/lib"))
+_IN_REPOSITORY = Path("build", "plugin", "export", "plugin", NAME)
+_BUILT = Path(__file__).resolve().parents[1] / _IN_REPOSITORY
+_INSTALLED = tuple(
+    Path(folder) / NAME
+    for prefix in ("/usr/local", "/usr")
+    for folder in (f"{prefix}/lib", f"{prefix}/lib64", *sorted(map(str, Path(prefix, "lib").glob("*-linux-gnu"))))
+)
 
 
 def find_plugin_library(given: Path | None = None) -> Path:
@@ -27,7 +32,7 @@ def find_plugin_library(given: Path | None = None) -> Path:
         if not named.is_file():
             raise ConfigurationError(f"the plugin library {named} does not exist; build it with `{BUILD}`")
         return named.resolve()
-    for path in (_BUILT, *_INSTALLED):
+    for path in (_BUILT, Path.cwd() / _IN_REPOSITORY, *_INSTALLED):
         if path.is_file():
             return path
     raise BackendMissingError(

@@ -18,6 +18,7 @@ from edge.errors import BackendMissingError, ConfigurationError
 from edge.postprocess import postprocess
 from edge.preprocess import preprocess
 from edge.segmenters.acceptance import (
+    FALSE_CELLS_LIMIT,
     MIOU_LOSS_LIMIT,
     RECALL_LOSS_LIMIT,
     AcceptanceReport,
@@ -100,6 +101,13 @@ def report_on(
             f"{name} finds {judged.found} of {judged.found + judged.missed} cells where FP32 finds {full.found}: "
             f"{recall_loss:.4f} of the recall, {RECALL_LOSS_LIMIT} are allowed"
         )
+    complete = sum(result.complete for result in results["fp32"])
+    more_false = (judged.false_cells - full.false_cells) / max(1, complete)
+    if more_false > FALSE_CELLS_LIMIT:
+        faults.append(
+            f"{name} invents {judged.false_cells} cells in {complete} pictures where FP32 invents {full.false_cells}: "
+            f"{more_false:.3f} more a picture, {FALSE_CELLS_LIMIT} are allowed"
+        )
     return AcceptanceReport(
         plan_sha256=sidecar.plan_sha256,
         onnx_sha256=sidecar.onnx_sha256,
@@ -111,6 +119,7 @@ def report_on(
         candidate=sidecar.precision,
         miou_loss=miou_loss,
         recall_loss=recall_loss,
+        more_false_cells=more_false,
         worst=_worst(results["fp32"], results[sidecar.precision]),
         passed=not faults,
         faults=tuple(faults),

@@ -15,8 +15,8 @@ from edge.errors import BackendMissingError, ConfigurationError, ModelError
 from edge.segmenters import packaged_model
 from edge.segmenters.acceptance import AcceptanceReport, acceptance_path, write_acceptance
 from edge.segmenters.engine_files import read_engine
-from edge.segmenters.sidecar import EngineSidecar
-from export.engine import packaged_ranges, read_model, sha256
+from edge.segmenters.sidecar import EngineSidecar, rebuild_command
+from export.engine import engine_ranges, read_model, sha256
 from export.engine_graph import spec_of
 from export.simulated_pictures import simulated_samples
 from export.verify import Candidate, verify
@@ -72,13 +72,13 @@ def _candidate(options: argparse.Namespace, sidecar: EngineSidecar) -> Candidate
         )
     if sidecar.precision != "int8":
         return Candidate(engine=options.engine, sidecar=sidecar, model=model, amax=None)
-    file = packaged_ranges(options.engine)
-    ranges = read_ranges(file)
-    if sha256(file.read_bytes()) != sidecar.calibration_sha256:
+    file = engine_ranges(options.engine)
+    if not file.is_file() or sha256(file.read_bytes()) != sidecar.calibration_sha256:
         raise ModelError(
-            f"{options.engine} was not built with {file} (the SHA-256 differs); build the engine again, which puts its "
-            "ranges there"
+            f"{file}, the ranges that {options.engine} was built with, is missing or another one; bring it here from "
+            f"where the engine was built, or build it again with `{rebuild_command(options.engine, sidecar)}`"
         )
+    ranges = read_ranges(file)
     check_ranges(ranges, model)
     return Candidate(engine=options.engine, sidecar=sidecar, model=model, amax=ranges.amax())
 
@@ -123,7 +123,8 @@ def print_report(report: AcceptanceReport, console: Console) -> None:
     worst = f"; worst picture {report.worst.name}: {report.worst.miou_loss:+.4f}" if report.worst else ""
     console.print(
         f"{report.candidate} loses {report.miou_loss:+.4f} mask mIoU (allowed {report.miou_loss_limit}) and "
-        f"{report.recall_loss:+.4f} recall (allowed {report.recall_loss_limit}){worst}",
+        f"{report.recall_loss:+.4f} recall (allowed {report.recall_loss_limit}), "
+        f"{report.more_false_cells:+.3f} false cells a picture (allowed {report.more_false_cells_limit}){worst}",
         soft_wrap=True,
         markup=False,
     )

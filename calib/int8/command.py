@@ -83,6 +83,7 @@ def run_int8(options: argparse.Namespace) -> int:
         check_enough(len(found.pictures), len(paths))
         selection = select(found.pictures, options.count, options.held_back, options.seed)
         _tell_selection(found, selection)
+        _check_cells(sum(picture.cells for picture in selection.held_back), len(selection.held_back))
         if options.sheet is not None:
             write_sheet(selection, options.sheet)
         ranges = calibrate(observed, selection, options.seed)
@@ -131,10 +132,7 @@ def measure(histogram: Histogram) -> TensorRange:
 def judge_methods(
     observed: Observed, table: dict[str, TensorRange], held_back: Sequence[Described]
 ) -> tuple[MethodFigures, ...]:
-    """INT8 by each method against FP32 on the held-back pictures.
-
-    Raises ConfigurationError if FP32 finds too few cells there to tell the methods apart.
-    """
+    """INT8 by each method against FP32 on the held-back pictures."""
     spec = observed.segmenter.spec
 
     def cells(network: Network | None, description: str) -> list[Cells]:
@@ -143,18 +141,21 @@ def judge_methods(
         return [find_cells(run, image, spec) for image in images]
 
     wanted = cells(None, "FP32 on the held-back pictures")
-    count = sum(map(len, wanted))
-    if count < FEWEST_CELLS:
-        raise ConfigurationError(
-            f"the model finds {count} cells in the {len(held_back)} held-back pictures, too few to judge INT8 by; "
-            f"give pictures that show at least {FEWEST_CELLS} there, or more pictures"
-        )
     figures = []
     for method in METHODS:
         quantised = insert_qdq(observed.graph, {name: item.amax(method) for name, item in table.items()})
         network = Network(quantised, threads=observed.threads, exact=True)
         figures.append(compare(method, wanted, cells(network, f"INT8 by {method}"), spec.mask_threshold))
     return tuple(figures)
+
+
+def _check_cells(count: int, pictures: int) -> None:
+    """Raises ConfigurationError if FP32 finds too few cells in the held-back pictures to tell the methods apart."""
+    if count < FEWEST_CELLS:
+        raise ConfigurationError(
+            f"the model finds {count} cells in the {pictures} held-back pictures, too few to judge INT8 by; "
+            f"give pictures that show at least {FEWEST_CELLS} there, or more pictures"
+        )
 
 
 def _check_options(options: argparse.Namespace) -> None:

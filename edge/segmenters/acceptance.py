@@ -14,6 +14,7 @@ from edge.segmenters.sidecar import EngineSidecar, Sha256
 ACCEPTANCE_VERSION = 1
 MIOU_LOSS_LIMIT = 0.002
 RECALL_LOSS_LIMIT = 0.005
+FALSE_CELLS_LIMIT = 0.05
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,7 +56,8 @@ class AcceptanceReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     figures : by precision, "fp32", "fp16" and "int8" as far as they were run
     candidate : the precision of the plan, a key of `figures`
     miou_loss, recall_loss : FP32 minus candidate; negative if the candidate does better
-    miou_loss_limit, recall_loss_limit : the largest losses that pass
+    more_false_cells : false cells per fully labelled picture, candidate minus FP32
+    miou_loss_limit, recall_loss_limit, more_false_cells_limit : the largest that pass
     worst : None if there was no picture with a cell
     passed : True if the plan may run
     faults : why not, in words; empty if passed
@@ -72,8 +74,10 @@ class AcceptanceReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     candidate: str
     miou_loss: float
     recall_loss: float
+    more_false_cells: float = 0.0
     miou_loss_limit: float = MIOU_LOSS_LIMIT
     recall_loss_limit: float = RECALL_LOSS_LIMIT
+    more_false_cells_limit: float = FALSE_CELLS_LIMIT
     worst: WorstPicture | None
     passed: bool
     faults: tuple[str, ...] = ()

@@ -65,14 +65,12 @@ class Cuda(Protocol):
     ----------
     gpu : its name
     sm : its compute capability, e.g. "87"
-    driver : the newest CUDA version that its driver serves, e.g. "12.6"
     integrated : True if it shares the host's memory (Jetson)
     errors : what calls raise when CUDA fails
     """
 
     gpu: str
     sm: str
-    driver: str
     integrated: bool
     errors: tuple[type[Exception], ...]
 

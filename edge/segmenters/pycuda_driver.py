@@ -6,6 +6,8 @@ stack only while somebody works in it: pycuda aborts the process if it ends with
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,12 +37,7 @@ class PyCuda:
             self.integrated = bool(device.get_attribute(self._driver.device_attribute.INTEGRATED))
             self._context = device.retain_primary_context()
         except self._driver.Error as error:
-            raise BackendMissingError(
-                f"a TensorRT engine needs an NVIDIA GPU but the driver gives none ({error}); see what `nvidia-smi` "
-                "shows, or run the ONNX file instead"
-            ) from error
-        version = self._driver.get_driver_version()
-        self.driver = f"{version // 1000}.{version % 1000 // 10}"
+            raise _no_gpu(error) from error
         self._followed: Any = None
 
     @contextmanager
@@ -72,6 +69,7 @@ class PyCuda:
             with self.current():
                 self._followed = None  # the event is destroyed here, where its context is current
         self._context.detach()
+        _pop_what_detach_pushed()
 
 
 class PyCudaStream:
@@ -120,6 +118,15 @@ class PyCudaBuffer:
         self._pinned.free()
 
 
+def _pop_what_detach_pushed() -> None:
+    """pycuda pushes the primary context to release it and, other than for contexts of its own, leaves it there.
+
+    Its `Context.pop` knows nothing of it, so the driver is asked itself (pycuda src/cpp/cuda.hpp, `context::detach`).
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libcuda.so.1").cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
+
+
 def _pycuda(stream: Stream) -> Any:
     if not isinstance(stream, PyCudaStream):
         raise TypeError(f"a stream of PyCuda.stream() is needed, not {stream!r}")
@@ -138,6 +145,35 @@ def _import_driver() -> Any:
             f"pycuda is installed but cannot be loaded ({error}); install the GPU's driver and the CUDA libraries "
             "that pycuda was built with"
         ) from error
+
+
+def gpu_facts() -> dict[str, str]:
+    """Name, compute capability ("87") and newest CUDA of the first GPU, without touching its context.
+
+    Raises BackendMissingError as `PyCuda` does.
+    """
+    driver = _import_driver()
+    try:
+        device = _first_gpu(driver)
+        return {
+            "gpu": str(device.name()),
+            "sm": "{}{}".format(*device.compute_capability()),
+            "cuda": _version(driver.get_driver_version()),
+        }
+    except driver.Error as error:
+        raise _no_gpu(error) from error
+
+
+def _version(number: int) -> str:
+    """12060 -> "12.6"."""
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def _no_gpu(error: Exception) -> BackendMissingError:
+    return BackendMissingError(
+        f"a TensorRT engine needs an NVIDIA GPU but the driver gives none ({error}); see what `nvidia-smi` shows, or "
+        "run the ONNX file instead"
+    )
 
 
 def _first_gpu(driver: Any) -> Any:

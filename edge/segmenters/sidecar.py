@@ -43,7 +43,7 @@ class EngineSidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ----------
     flavour : the library that built the plan and that must run it
     tensorrt : its full version, e.g. "10.3.0.30"
-    cuda : version of the CUDA toolkit or runtime, None if not known
+    cuda : newest CUDA that the GPU's driver serves, None when built without a GPU
     driver : version of the GPU's driver, None when built without a GPU
     gpu : name of the GPU, None when built without one
     sm : compute capability of the GPU that it was built on or for, e.g. "87"; None when built without a GPU
@@ -59,6 +59,7 @@ class EngineSidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     plugin : None if `roi_align` is "plain"
     tensors : all inputs and outputs of the engine
     spec : preprocessing, class list, thresholds
+    arguments : of `python -m export build-engine`, all but --out: model, precision, builder, ranges
     program : version of LeukoEdge that built it
     built : ISO 8601 time
     version : layout version of this record
@@ -81,6 +82,7 @@ class EngineSidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     plugin: PluginFile | None
     tensors: tuple[EngineTensor, ...]
     spec: ModelSpec
+    arguments: tuple[str, ...] = ()
     program: str
     built: str
     version: int = SIDECAR_VERSION
@@ -92,13 +94,9 @@ def sidecar_path(engine: Path) -> Path:
 
 
 def rebuild_command(engine: Path, sidecar: EngineSidecar | None = None) -> str:
-    """The command that builds the engine again, as a person types it; with the options that the sidecar tells."""
-    words = ["python -m export build-engine"]
-    if sidecar is not None:
-        words += [f"--{sidecar.precision}"] if sidecar.precision != "fp32" else []
-        words += ["--plain"] if sidecar.roi_align == "plain" else []
-        words += ["--trt rtx"] if sidecar.flavour == "tensorrt-rtx" else []
-    return " ".join([*words, f"--out {shlex.quote(str(engine))}"])
+    """The command that builds the engine again, as a person types it; with the arguments that it was built with."""
+    arguments = () if sidecar is None else sidecar.arguments
+    return f"python -m export build-engine {shlex.join([*arguments, '--out', str(engine)])}"
 
 
 def write_sidecar(engine: Path, sidecar: EngineSidecar) -> None:

@@ -61,6 +61,7 @@ class TensorRtSegmenter:
         self._path = path
         self._failed = False
         sidecar, plan, facts = read_engine(path, allow_unverified=allow_unverified)
+        self._sidecar = sidecar
         library = machine.library(sidecar.flavour)
         facts = replace(facts, flavour=sidecar.flavour, tensorrt=library.version)
         check_sidecar(sidecar, facts, path)
@@ -97,7 +98,7 @@ class TensorRtSegmenter:
             self._failed = True
             raise ModelError(
                 f"the engine {self._path} failed on {cuda.gpu} ({error}); start again, and if it fails again build it "
-                f"anew with `{rebuild_command(self._path)}`"
+                f"anew with `{rebuild_command(self._path, self._sidecar)}`"
             ) from error
         return self._results()
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
+import shlex
 import shutil
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +22,16 @@ from calib.int8.qdq import insert_qdq, quantised_nodes
 from edge.errors import BackendMissingError, ConfigurationError, ModelError
 from edge.segmenters import packaged_model
 from edge.segmenters.engine_files import read_engine
-from edge.segmenters.sidecar import read_sidecar
+from edge.segmenters.sidecar import read_sidecar, rebuild_command
 from export.__main__ import main
 from export.engine import EngineOptions, build_engine, precise_model
 from export.engine_graph import engine_graph
+from export.half import to_half
 from export.multiply_adds import int8_share, multiply_adds
 from export.onnx_model import describe, float_layers, to_onnx
 from export.plan_text import check_plan, quantised_weights, read_plan
 from tests.export.some_ranges import observe_largest, write_some_ranges
+from tests.export.test_engine_graph import DATA_DEPENDENT
 from train.inference import model_spec
 from train.model.config import PAPER
 from train.model.leukocytemask import LeukocyteMask
@@ -38,16 +45,20 @@ def ranges_file(packaged: onnx.ModelProto, ranges: dict[str, float], tmp_path_fa
 
 
 @pytest.fixture
-def options(ranges_file: Path, plugin_library: Path, tmp_path: Path) -> EngineOptions:
+def plain(ranges_file: Path, tmp_path: Path) -> EngineOptions:
     return EngineOptions(
         model=packaged_model(),
         out=tmp_path / "x.engine",
         int8=True,
-        roi_align="plugin",
+        roi_align="plain",
         flavour="tensorrt-rtx",
         ranges=ranges_file,
-        plugin_library=plugin_library,
     )
+
+
+@pytest.fixture
+def options(plain: EngineOptions, plugin_library: Path) -> EngineOptions:
+    return replace(plain, roi_align="plugin", plugin_library=plugin_library)
 
 
 @needs_rtx
@@ -67,23 +78,72 @@ def test_an_int8_engine_holds_the_plugin_twice_and_int8_weights_where_they_are_m
     assert sorted(path.name for path in options.out.parent.iterdir()) == [
         "x.engine",
         "x.engine.json",
+        "x.engine.ranges.json",
         "x.plugin.so",
-        "x.ranges.json",
     ]
 
 
 @needs_rtx
-def test_a_float16_engine_holds_no_int8_and_a_plain_one_no_plugin(options: EngineOptions) -> None:
+def test_a_float16_engine_holds_no_int8_and_the_plugin_twice(options: EngineOptions) -> None:
     build_engine(replace(options, int8=False, target="86"))
     plan = read_plan(options.out.read_bytes())
     assert plan.int8_weights.total() == 0
     assert len(plan.plugin_layers) == 2
     assert read_sidecar(options.out).runs_on == ("86",)
-    other = options.out.with_name("plain.engine")
-    sidecar = build_engine(replace(options, int8=False, roi_align="plain", out=other, plugin_library=None))
-    assert read_plan(other.read_bytes()).plugin_layers == ()
+
+
+@needs_rtx
+def test_a_plain_engine_needs_no_plugin(plain: EngineOptions, packaged: onnx.ModelProto) -> None:
+    sidecar = build_engine(plain)
+    plan = read_plan(plain.out.read_bytes())
+    assert plan.plugin_layers == ()
+    assert plan.int8_weights == quantised_weights(packaged)
     assert sidecar.plugin is None
-    assert not other.with_name("plain.plugin.so").exists()
+    assert not plain.out.with_name("x.plugin.so").exists()
+
+
+@needs_rtx
+def test_an_engine_of_ones_own_model_is_built_again_by_the_command_in_its_sidecar(
+    plain: EngineOptions, tmp_path: Path
+) -> None:
+    own, own_ranges = tmp_path / "own.onnx", tmp_path / "own.ranges.json"
+    shutil.copy(plain.model, own)
+    own_ranges.write_text("the ranges of the model file, not those given")
+    out = tmp_path / "own.engine"
+    first = build_engine(replace(plain, model=own, out=out, target="89"))
+    assert own_ranges.read_text() == "the ranges of the model file, not those given"
+    command = shlex.split(rebuild_command(out, read_sidecar(out)))
+    out.unlink()
+    assert main(command[3:]) == 0
+    again = read_sidecar(out)
+    assert again.plan_sha256 == first.plan_sha256
+    assert (again.onnx_sha256, again.calibration_sha256) == (first.onnx_sha256, first.calibration_sha256)
+    assert again.arguments == first.arguments
+
+
+@needs_rtx
+def test_a_running_program_keeps_the_plugin_that_it_has_open(options: EngineOptions) -> None:
+    build_engine(replace(options, int8=False))
+    with options.out.with_name("x.plugin.so").open("rb") as held:
+        before = os.fstat(held.fileno()).st_ino
+        build_engine(replace(options, int8=False))
+        assert options.out.with_name("x.plugin.so").stat().st_ino != before
+        assert held.read(4) == b"\x7fELF"
+
+
+@needs_rtx
+def test_a_stopped_build_leaves_nothing_behind_and_fails_the_script_that_waits_for_it(tmp_path: Path) -> None:
+    out = tmp_path / "x.engine"
+    command = [sys.executable, "-m", "export", "build-engine", "--plain", "--trt", "rtx", "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob(".x.engine.*/graph.onnx")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped; nothing was written" in errors
+    assert list(tmp_path.iterdir()) == []
 
 
 @needs_rtx
@@ -104,6 +164,12 @@ def test_the_paper_preset_builds_too(options: EngineOptions, tmp_path: Path) -> 
         plan = read_plan(out.read_bytes())
         assert plan.int8_weights == (quantised_weights(model) if int8 else {})
         assert len(plan.plugin_layers) == 2
+        sidecar, _, _ = read_engine(out, allow_unverified=True)  # every tensor has the fixed shape of the preset
+        assert {tensor.name: tensor.shape for tensor in sidecar.tensors}["masks"] == (PAPER.slots, 28, 28)
+        precise = insert_qdq(model, amax) if int8 else model
+        for roi_align in ("plugin", "plain"):
+            operators = {node.op_type for node in engine_graph(to_half(precise), roi_align).graph.node}
+            assert not operators & DATA_DEPENDENT
         out.unlink()
 
 
@@ -140,26 +206,26 @@ def test_a_plan_without_what_it_should_hold_is_refused(packaged: onnx.ModelProto
 
 @needs_rtx
 def test_what_the_builder_refuses_is_told_in_one_sentence_and_leaves_nothing_behind(
-    options: EngineOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plain: EngineOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"no library")
     with pytest.raises(ModelError, match=r"the engine was not built: .*broken\.so"):
-        build_engine(replace(options, plugin_library=broken))
+        build_engine(replace(plain, roi_align="plugin", plugin_library=broken))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.so"]
 
 
 @needs_rtx
 def test_a_builder_that_dies_is_told_with_its_signal(
-    options: EngineOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plain: EngineOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in = tmp_path / "python"
     stand_in.write_text("#!/bin/sh\necho 'terminate called without an active exception' >&2\nkill -ABRT $$\n")
     stand_in.chmod(0o755)
     monkeypatch.setattr("export.build_process.sys.executable", str(stand_in))
     with pytest.raises(ModelError, match=r"ended by SIGABRT \(terminate called without an active exception\)"):
-        build_engine(options)
-    assert not options.out.exists()
+        build_engine(plain)
+    assert not plain.out.exists()
 
 
 def test_user_errors_end_with_a_sentence_and_the_documented_code(
@@ -170,6 +236,7 @@ def test_user_errors_end_with_a_sentence_and_the_documented_code(
     noise.write_bytes(b"not a model")
     monkeypatch.setattr("export.plugin_library._BUILT", tmp_path / "none.so")
     monkeypatch.setattr("export.plugin_library._INSTALLED", ())
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LEUKOEDGE_PLUGIN", raising=False)
     found = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: found("json") if name == "tensorrt_rtx" else None)
@@ -186,7 +253,8 @@ def test_user_errors_end_with_a_sentence_and_the_documented_code(
         (["--out", out, "--int8", "--ranges", str(wrong)], 5, "was changed after it was written"),
         ([str(noise), "--out", out], 5, "is no ONNX model"),
         ([str(tmp_path / "none.onnx"), "--out", out], 5, "cannot be read"),
-        (["--out", out, "--int8", "--calib-data", str(tmp_path / "nowhere")], 3, "nowhere"),
+        (["--out", out, "--int8", "--plain", "--calib-data", str(tmp_path / "nowhere")], 3, "nowhere"),
+        (["--out", out, "--int8", "--calib-data", str(tmp_path)], 9, "run `make plugin`"),
     ]
     for arguments, code, told in cases:
         assert main(["build-engine", *arguments]) == code, arguments
@@ -197,20 +265,20 @@ def test_user_errors_end_with_a_sentence_and_the_documented_code(
 
 
 def test_a_target_is_refused_where_tensorrt_builds_for_its_own_gpu(
-    options: EngineOptions, monkeypatch: pytest.MonkeyPatch
+    plain: EngineOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = importlib.util.find_spec("json")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: found)
     with pytest.raises(ConfigurationError, match="TensorRT builds for the GPU that it sees"):
-        build_engine(replace(options, flavour="tensorrt", target="86"))
+        build_engine(replace(plain, flavour="tensorrt", target="86"))
 
 
 def test_without_any_tensorrt_the_error_says_what_to_install(
-    options: EngineOptions, monkeypatch: pytest.MonkeyPatch
+    plain: EngineOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(BackendMissingError, match="neither TensorRT nor TensorRT-RTX is installed"):
-        build_engine(replace(options, flavour=None))
+        build_engine(replace(plain, flavour=None))
 
 
 def test_the_graph_of_an_int8_engine_is_deterministic(packaged: onnx.ModelProto, ranges: dict[str, float]) -> None:

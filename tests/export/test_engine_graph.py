@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -48,9 +50,10 @@ def test_all_slots_come_out_and_the_found_ones_are_those_of_the_model_file(
     assert found >= 5
 
 
-def test_nothing_depends_on_the_data_in_shape(packaged: onnx.ModelProto) -> None:
-    for roi_align in ("plugin", "plain"):
-        graph = engine_graph(packaged, roi_align)
+def test_nothing_depends_on_the_data_in_shape(packaged: onnx.ModelProto, ranges: dict[str, float]) -> None:
+    models = (packaged, to_half(packaged), to_half(insert_qdq(packaged, ranges)))
+    for model, roi_align in itertools.product(models, ("plugin", "plain")):
+        graph = engine_graph(model, roi_align)
         assert not DATA_DEPENDENT & {node.op_type for node in graph.graph.node}
         assert not graph.functions
         shapes = [dim for item in graph.graph.output for dim in item.type.tensor_type.shape.dim]

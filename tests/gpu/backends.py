@@ -89,7 +89,9 @@ def onnx_runtime_cuda() -> Backend:
         open_segmenter(provider="cuda").close()
     except BackendMissingError as error:
         raise NotRun(str(error)) from error
-    return Backend(name="ONNX Runtime CUDA FP32", int8=False, graph=None, open=lambda: open_segmenter(provider="cuda"))
+    return Backend(
+        name="ONNX Runtime CUDA FP32", int8=False, flavour=None, open=lambda: open_segmenter(provider="cuda")
+    )
 
 
 @contextmanager

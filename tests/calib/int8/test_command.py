@@ -168,7 +168,7 @@ def test_an_interrupted_run_leaves_the_old_file_and_no_half_one(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, step, interrupt)
-    assert run(model, pictures, "--out", folder / "r.json") == 0
+    assert run(model, pictures, "--out", folder / "r.json") == 130
     assert "stopped; nothing was written" in capsys.readouterr().err
     assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("r.json", "the old one")]
 

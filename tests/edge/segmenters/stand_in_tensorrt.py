@@ -42,6 +42,7 @@ SIDECAR = EngineSidecar(
         EngineTensor(name=name, role=role, dtype="float32", shape=shape) for name, (role, shape) in SHAPES.items()
     ),
     spec=ENGINE_SPEC,
+    arguments=("--int8",),
     program="0.1.0",
     built="2026-01-01T00:00:00+00:00",
 )

@@ -130,10 +130,10 @@ def test_a_sidecar_that_cannot_be_read_is_an_error_in_words(tmp_path):
 
 
 def test_the_rebuild_command_repeats_the_options_and_can_be_pasted():
-    rtx = replace(SIDECAR, flavour="tensorrt-rtx", roi_align="plain", plugin=None)
+    rtx = replace(SIDECAR, arguments=("my model.onnx", "--int8", "--plain", "--trt", "rtx"))
     command = rebuild_command(Path("/data/my rig/x.engine"), rtx)
     assert shlex.split(command) == [
-        *("python", "-m", "export", "build-engine", "--int8", "--plain", "--trt", "rtx", "--out"),
+        *("python", "-m", "export", "build-engine", "my model.onnx", "--int8", "--plain", "--trt", "rtx", "--out"),
         "/data/my rig/x.engine",
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -381,6 +382,17 @@ class TestWithoutGpuOrTensorRt:
         engine.write_bytes(b"Stand-in plan")
         with pytest.raises(ModelError, match="SHA-256"):
             open_segmenter(engine, allow_unverified=True)
+
+
+def test_closing_takes_off_the_drivers_stack_what_pycuda_leaves_there(rig, tmp_path, monkeypatch):
+    popped = []
+    library = SimpleNamespace(cuCtxPopCurrent_v2=lambda context: popped.append(rig.gpu.context_alive))
+    monkeypatch.setattr("edge.segmenters.pycuda_driver.ctypes.CDLL", lambda name: library)
+    segmenter = open_segmenter(write_engine(tmp_path))
+    assert popped == []
+    segmenter.close()
+    segmenter.close()
+    assert popped == [False], "once, after the context was released"
 
 
 def test_an_unverified_engine_runs_if_allowed_and_the_log_says_so(rig, tmp_path, caplog):
