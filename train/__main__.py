@@ -1,4 +1,4 @@
-"""`python -m train` (also `edge-train`): fit a model, judge a model, list pictures."""
+"""`python -m train` (also `edge-train`): fit a model, judge a model, list pictures, report the experiment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 
 from edge.errors import EdgeError
 from train import evaluate, fit, listing
+from train.experiment import command as crossval
+from train.experiment.report import command as report
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -21,6 +23,12 @@ def build_parser() -> argparse.ArgumentParser:
     three = commands.add_parser("list", help="name the pictures of one side of a split")
     listing.add_list_arguments(three)
     three.set_defaults(run=listing.run_list)
+    four = commands.add_parser("crossval", help="run the paper's experiment, fold by fold")
+    crossval.add_crossval_arguments(four)
+    four.set_defaults(run=crossval.run_crossval)
+    five = commands.add_parser("report", help="write the experiment's tables and figures beside the paper's")
+    report.add_report_arguments(five)
+    five.set_defaults(run=report.run_report)
     return parser
 
 
@@ -33,7 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"edge-train: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("edge-train: stopped; `fit --resume` goes on from the last checkpoint", file=sys.stderr)
+        print(
+            "edge-train: stopped; `fit --resume`, or the same `crossval`, goes on from the last checkpoint",
+            file=sys.stderr,
+        )
         return 0
 
 

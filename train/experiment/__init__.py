@@ -1,0 +1,1 @@
+"""The paper's experiment: six methods on four data sets under one protocol."""

@@ -1,0 +1,1 @@
+"""The two fully convolutional networks that the paper compares itself with."""

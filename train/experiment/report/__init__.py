@@ -1,0 +1,1 @@
+"""The experiment's results beside the paper's: tables, plots, galleries and one page (`python -m train report`)."""
