@@ -13,8 +13,8 @@ What is kept: blue minus green, the two Otsu thresholds, the distance transform 
 whose surface joins colour and shape, the circle R and the majority filter W.
 
 What is ours, so that the baseline finds cytoplasm as well as nuclei and fits other stains than the original's:
-the clear ground is set to white first; a second colour map, of which blue minus green is one end and the darkness of
-green the other, shows the cytoplasm; the watershed of that map's edges, with a ground marker and a limit on the
+the clear ground is set to white first; a second colour map, of which blue minus green and the darkness of green are
+cases, shows the cytoplasm; the watershed of that map's edges, with a ground marker and a limit on the
 distance from the nucleus, takes the place of the active contours; lobes are closed up, holes filled and, where it
 helps, cells filled to their convex hull; all settings are tuned on the training pictures.
 """

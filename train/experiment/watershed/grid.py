@@ -12,7 +12,7 @@ from train.experiment.watershed.settings import WatershedSettings
 
 VALUES: dict[str, tuple[Any, ...]] = {
     "background_percentile": (50.0, 65.0, 80.0, 90.0, 97.0),
-    "blue_weight": (0.0, 0.25, 0.5, 0.75, 0.9, 1.0),
+    "blue_weight": (0.0, 0.25, 0.5, 0.75, 0.9, 1.0, 1.2, 1.4, 1.6),
     "nucleus_level": (0.0, 0.25, 0.5, 0.75, 1.0),
     "cell_level": (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.65, 0.8),
     "doubt": (0.0, 0.2, 0.4, 0.6),

@@ -15,8 +15,8 @@ class WatershedSettings:
     ----------
     background_percentile : the grey value of each channel that is taken for clear ground, percent of its pixels
     smoothing_px : standard deviation of the Gaussian that the picture is smoothed with; 0 leaves it
-    blue_weight : 1 is Arslan's blue minus green, which darkens red cells; 0 is the darkness of green, which shows pale
-        cytoplasm best (see `cell_map`)
+    blue_weight : 0 is the darkness of green, which shows pale cytoplasm best; 1 is Arslan's blue minus green, which
+        weakens red cells; more weakens them further (see `cell_map`)
     nucleus_level : nuclei begin at the first Otsu threshold (0), at the second, which parts the stained pixels anew
         (1), or between
     lobe_gap_px : stained parts nearer than about twice this are lobes of one nucleus

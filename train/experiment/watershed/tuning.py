@@ -16,7 +16,7 @@ from train.experiment.watershed.segment import segment_watershed
 from train.experiment.watershed.settings import WatershedSettings
 from train.metrics import six_metrics
 
-DRAWS = 80  # settings drawn at random
+DRAWS = 120  # settings drawn at random
 DRAW_PICTURES = 16  # pictures that they are compared on
 FINALISTS = 6  # the best of them, compared anew on all the pictures used
 MOST_PICTURES = 48  # pictures used; more change the mean by less than the settings do
