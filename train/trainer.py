@@ -10,7 +10,6 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -20,7 +19,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from edge.errors import ConfigurationError, EdgeError
+from edge.errors import ConfigurationError
 from train.checkpoint import AveragedWeights, load_state, save_state, save_weights
 from train.config import TrainConfig
 from train.curves import CurveLog, draw_curves
@@ -30,40 +29,11 @@ from train.losses import Target, multitask_loss
 from train.model.config import PRESETS
 from train.model.efficientnet_lite import EfficientNetLite0
 from train.model.leukocytemask import LeukocyteMask
+from train.optimisation import finite_sum, warm_cosine
+from train.run_files import RunFiles
 
 Validate = Callable[[LeukocyteMask], dict[str, float]]
 """Judges a model; the figure called "score" decides which weights are kept."""
-
-
-class NonFiniteLossError(EdgeError):
-    """The loss is NaN or infinite; training on would only spoil the weights."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFiles:
-    """Where a run writes."""
-
-    folder: Path
-
-    @property
-    def state(self) -> Path:
-        return self.folder / "last.pt"
-
-    @property
-    def best(self) -> Path:
-        return self.folder / "best.safetensors"
-
-    @property
-    def losses(self) -> Path:
-        return self.folder / "losses.csv"
-
-    @property
-    def validation(self) -> Path:
-        return self.folder / "validation.csv"
-
-    @property
-    def picture(self) -> Path:
-        return self.folder / "curves.png"
 
 
 def fit(config: TrainConfig, samples: list[Sample], validate: Validate, out: Path, *, resume: bool) -> Path:
@@ -134,7 +104,7 @@ class _Run:
         self.model.train()
         with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
             losses = multitask_loss(self.model, images, targets)
-        total = _finite_sum(losses, self.step)
+        total = finite_sum(losses, self.step, "training", "lower the learning rate and go on with --resume")
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(total).backward()
         self.scaler.unscale_(self.optimizer)
@@ -168,16 +138,6 @@ class _Run:
         self.step, self.best = int(state["step"]), float(state["best"])
 
 
-def _finite_sum(losses: dict[str, Tensor], step: int) -> Tensor:
-    total = torch.stack(list(losses.values())).sum()
-    if not torch.isfinite(total):
-        parts = ", ".join(f"{name} {float(value):.4g}" for name, value in losses.items())
-        raise NonFiniteLossError(
-            f"the loss is not finite at step {step + 1} ({parts}); lower the learning rate and go on with --resume"
-        )
-    return total
-
-
 def _optimizer(model: LeukocyteMask, config: TrainConfig) -> torch.optim.Optimizer:
     options = config.optimizer
     backbone = list(model.backbone.parameters())
@@ -193,11 +153,9 @@ def _optimizer(model: LeukocyteMask, config: TrainConfig) -> torch.optim.Optimiz
 
 
 def _schedule(optimizer: torch.optim.Optimizer, config: TrainConfig, step: int) -> float:
-    """Linear warm-up, then a half cosine to 1 % of the learning rate."""
+    """Set and return the learning rate of a step; it ends at 1 % of the full one."""
     options = config.optimizer
-    warm = min(1.0, (step + 1) / max(1, options.warmup_steps))
-    progress = max(0.0, (step - options.warmup_steps) / max(1, config.steps - options.warmup_steps))
-    rate = options.learning_rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
+    rate = options.learning_rate * warm_cosine(step, config.steps, options.warmup_steps, 0.01)
     for group in optimizer.param_groups:
         group["lr"] = rate * group["factor"]
     return rate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import os
 import signal
 import subprocess
@@ -21,7 +20,6 @@ from edge.simulator import SmearParameters, draw_field
 from train.__main__ import main
 from train.checkpoint import AveragedWeights, load_model, load_state
 from train.config import build_config, read_config
-from train.trainer import NonFiniteLossError, _finite_sum
 
 CONFIG = """
 preset = "edge"
@@ -105,12 +103,6 @@ def test_weights_in_last_pt_are_read_without_running_code_from_it(tmp_path: Path
     torch.save({"step": os.system}, bad)
     with pytest.raises(ModelError, match="cannot be resumed from"):
         load_state(bad)
-
-
-def test_a_non_finite_loss_names_its_components() -> None:
-    losses = {"class": torch.tensor(1.0), "mask": torch.tensor(math.nan)}
-    with pytest.raises(NonFiniteLossError, match=r"step 6 \(class 1, mask nan\)"):
-        _finite_sum(losses, 5)
 
 
 def test_all_faults_of_a_configuration_are_named(tmp_path: Path) -> None:

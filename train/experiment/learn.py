@@ -20,16 +20,20 @@ from train.checkpoint import AveragedWeights, load_state, save_state
 from train.curves import CurveLog
 from train.experiment.batches import Batch, EpochBatches
 from train.experiment.learner import Learner
-from train.experiment.optimisation import finite_sum, learning_rate, make_optimizer, seed_torch
+from train.experiment.optimisation import autocast, learning_rate, make_optimizer, seed_torch
 from train.experiment.processes import Processes
 from train.experiment.run_folder import RunFolder
 from train.experiment.settings import Training
 from train.experiment.square import normalise
 from train.experiment.validation import ValidationSet, to_device, validate
 from train.losses import Target
+from train.optimisation import finite_sum
 
 Advance = Callable[[int, str], None]
 """Called after each step with the number of the steps so far and a word on how it goes."""
+
+
+REMEDY = "lower learning_rate or set clip_norm in the configuration and choose another --out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +133,9 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.learner.network.train()
-        losses = self.loss(normalise(batch[0].to(device)), to_device(batch[1], device))
-        total = finite_sum(losses, step, self.files.name)
+        with autocast(options, device):
+            losses = self.loss(normalise(batch[0].to(device)), to_device(batch[1], device))
+        total = finite_sum(losses, step, self.files.name, REMEDY)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         if options.clip_norm:
@@ -147,13 +152,11 @@ class _Training:
             learner = copy.deepcopy(self.learner)
             learner.network.load_state_dict(self.average.values)
         lesson = self.lesson
-        figures = validate(
-            learner,
-            lesson.validation,
-            batch=lesson.training.batch,
-            threshold=lesson.threshold,
-            device=self.processes.device,
-        )
+        device = self.processes.device
+        with autocast(lesson.training, device):
+            figures = validate(
+                learner, lesson.validation, batch=lesson.training.batch, threshold=lesson.threshold, device=device
+            )
         if figures["miou"] > self.best:
             self.best = figures["miou"]
             facts = {"epoch": self.epoch, "step": self.step, **figures}

@@ -1,48 +1,36 @@
-"""Optimizer, learning rate and the seed of each step."""
+"""Optimizer, precision, learning rate and the seed of each step."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from train.experiment.settings import Training
-from train.trainer import NonFiniteLossError
+from train.optimisation import warm_cosine
 
 
 def make_optimizer(network: nn.Module, options: Training) -> torch.optim.Optimizer:
     if options.optimizer == "adamw":
-        return torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
+        return torch.optim.AdamW(
+            network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
+        )
     return torch.optim.SGD(
         network.parameters(), lr=options.learning_rate, momentum=options.momentum, weight_decay=options.weight_decay
     )
 
 
+def autocast(options: Training, device: torch.device) -> torch.autocast:
+    """The context in which losses are computed: what gains from bfloat16 runs in it if `options` asks for that."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bfloat16")
+
+
 def learning_rate(options: Training, step: int, steps: int) -> float:
     """Rate of a step 0..steps - 1: linear warm-up, then constant or half a cosine down to `final_share`."""
-    rate = options.learning_rate
-    if step < options.warmup_steps:
-        return rate * (step + 1) / options.warmup_steps
-    if options.schedule == "constant":
-        return rate
-    done = (step - options.warmup_steps) / max(1, steps - options.warmup_steps)
-    return rate * (options.final_share + (1 - options.final_share) * (1 + math.cos(math.pi * done)) / 2)
+    final_share = 1.0 if options.schedule == "constant" else options.final_share
+    return options.learning_rate * warm_cosine(step, steps, options.warmup_steps, final_share)
 
 
 def seed_torch(seed: int, step: int, rank: int) -> None:
     """Make what a network and its loss draw at a step depend on these three alone."""
     torch.manual_seed(int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint32)[0]))
-
-
-def finite_sum(losses: dict[str, Tensor], step: int, name: str) -> Tensor:
-    """The sum of a loss's components; raises NonFiniteLossError, naming them, if it is not finite."""
-    total = torch.stack(list(losses.values())).sum()
-    if not torch.isfinite(total):
-        parts = ", ".join(f"{part} {value.item():.4g}" for part, value in losses.items())
-        raise NonFiniteLossError(
-            f"{name}: the loss is not finite at step {step + 1} ({parts}); lower learning_rate or set clip_norm in the "
-            "configuration and choose another --out"
-        )
-    return total

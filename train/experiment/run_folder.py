@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigurationError
+from train.run_files import RunFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunFolder:
+class RunFolder(RunFiles):
     """Where one fold of one method on one data set writes; `complete.json` is written last."""
 
-    folder: Path
     dataset: str
     method: str
     fold: int
@@ -26,22 +26,6 @@ class RunFolder:
     @property
     def settings(self) -> Path:
         return self.folder / "settings.json"
-
-    @property
-    def losses(self) -> Path:
-        return self.folder / "losses.csv"
-
-    @property
-    def validation(self) -> Path:
-        return self.folder / "validation.csv"
-
-    @property
-    def best(self) -> Path:
-        return self.folder / "best.safetensors"
-
-    @property
-    def state(self) -> Path:
-        return self.folder / "last.pt"
 
     @property
     def complete(self) -> Path:

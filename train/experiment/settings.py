@@ -38,6 +38,10 @@ class Training(_Section):
     final_share: Annotated[float, Field(ge=0, le=1, description="learning rate at the end of a cosine")] = 0.01
     clip_norm: Annotated[float, Field(ge=0, description="largest norm of the gradient; 0: not clipped")] = 0.0
     ema: Annotated[float, Field(ge=0, lt=1, description="decay of the averaged weights that are used; 0: none")] = 0.0
+    precision: Annotated[
+        Literal["float32", "bfloat16"],
+        Field(description="of convolutions and matrix products in training and validation; predictions are float32"),
+    ] = "float32"
 
 
 class Networks(_Section):

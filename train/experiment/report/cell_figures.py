@@ -7,6 +7,7 @@ from pathlib import Path
 
 from train.checkpoint import load_model
 from train.experiment.report.cases import CaseReader
+from train.experiment.report.contact_sheet import draw_augmentations
 from train.experiment.report.feature_maps import draw_feature_maps
 from train.experiment.report.gallery import (
     GalleryRow,
@@ -19,12 +20,13 @@ from train.experiment.report.gallery import (
 from train.experiment.report.page import Figure
 from train.experiment.report.published import DATASET_TITLES, METHOD_TITLES, METRIC_TITLES, OWN_METHODS
 from train.experiment.report.results import ImageRow, Results, Run
+from train.experiment.square import to_square_example
 
 LINES = "Red solid line: prediction; blue dashed line: truth."
 
 
 def cell_figures(results: Results, reader: CaseReader, out: Path, notes: list[str]) -> list[Figure]:
-    """Draw Figures 6, 8, 12 and 13 into `out`; what cannot be drawn is said in `notes`."""
+    """Draw Figures 6, 8, 9, 12 and 13 into `out`; what cannot be drawn is said in `notes`."""
     figures = []
     for dataset in results.datasets():
         methods = results.methods(dataset)
@@ -37,6 +39,7 @@ def cell_figures(results: Results, reader: CaseReader, out: Path, notes: list[st
         ]
         if shown:
             figures += [draw(results, reader, dataset, shown, out) for draw in (_extremes, _ranking)]
+    figures.append(_augmentations(results, reader, out))
     figures += _soft_mask(results, reader, out, notes)
     figures += _feature_maps(results, reader, out, notes)
     return figures
@@ -76,6 +79,22 @@ def _ranking(results: Results, reader: CaseReader, dataset: str, methods: list[s
         caption="Figure 13: the three best and the three worst test pictures of each method by the average of the six "
         f"metrics (FPR, FNR and ME as one less the value). {LINES}",
         alt=f"Cells of {title} with outlines; a row per method, its three best and three worst pictures.",
+    )
+
+
+def _augmentations(results: Results, reader: CaseReader, out: Path) -> Figure:
+    """Figure 9, of the first test picture of each data set."""
+    examples = {}
+    for dataset in results.datasets():
+        first = min(row.key for method in results.methods(dataset) for row in results.rows(dataset, method))
+        loaded = reader.load(first)
+        examples[DATASET_TITLES[dataset]] = to_square_example(loaded, max(loaded.instances.shape))
+    return Figure(
+        path=draw_augmentations(examples, out / "figure9.png"),
+        dataset=None,
+        caption="Figure 9: what each operation of the augmentation does to one picture of each data set; the outline "
+        "(green) of the cell moves with it. In training the angle and the strength are drawn at random.",
+        alt="A column of pictures per data set: the original, flipped both ways, turned, deformed, blurred, brighter.",
     )
 
 

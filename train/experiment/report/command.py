@@ -50,7 +50,7 @@ def _write(results: Results, runs: Path, out: Path, data: list[Path] | None) -> 
     noise = read_noise(runs / NOISE_NAME)
     texts = {}
     if data is None:
-        notes.append("Figures 6, 8, 12 and 13 show cells of the data sets: they are drawn with --data only.")
+        notes.append("Figures 6, 8, 9, 12 and 13 show cells of the data sets: they are drawn with --data only.")
     else:
         with TemporaryDirectory(prefix="leukoedge-") as scratch:
             reader = CaseReader(results, runs, data, Path(scratch))
@@ -114,7 +114,7 @@ def run_report(args: argparse.Namespace) -> int:
         console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
     if args.data is not None:
         console.print(
-            "figures 6, 8, 12 and 13 show cells of the data sets: keep them out of a repository", soft_wrap=True
+            "figures 6, 8, 9, 12 and 13 show cells of the data sets: keep them out of a repository", soft_wrap=True
         )
     console.print(f"open {args.out / PAGE_NAME}", soft_wrap=True, highlight=False, markup=False)
     return 0

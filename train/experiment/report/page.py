@@ -55,7 +55,7 @@ def page_html(entries: dict[str, list[Entry]], figures: Sequence[Figure], notes:
         parts += [_table(group), _list(remarks(group)), _commands(group)]
         parts += [_figure(figure) for figure in figures if figure.dataset == dataset]
     general = [_figure(figure) for figure in figures if figure.dataset is None]
-    parts += ["<h2>Inside the network</h2>", *general] if general else []
+    parts += ["<h2>Augmentation, feature maps, soft mask</h2>", *general] if general else []
     parts += ["<h2>Not shown</h2>", _list(notes)] if notes else []
     return "\n".join(part for part in parts if part) + "\n</body>\n</html>\n"
 
