@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from statistics import fmean, median
 
-from train.experiment.report.label_noise import LabelNoise
-from train.experiment.report.published import DATASET_TITLES, METHOD_TITLES, METRIC_TITLES
+from train.experiment.report.measured import Measured
+from train.experiment.report.published import DATASET_TITLES, METHOD_TITLES, METRIC_TITLES, PUBLISHED
 from train.experiment.report.results import ImageRow, Results
+from train.experiment.report.table import TARGET_METHOD
 from train.report import METRICS
 
 WORST = 5
@@ -17,8 +18,8 @@ def worst_by_error(rows: list[ImageRow]) -> list[ImageRow]:
     return sorted(rows, key=lambda row: (-row.metrics.me, row.key))[:WORST]
 
 
-def analysis_markdown(results: Results, noise: list[LabelNoise]) -> str:
-    """Per data set what one pixel of outline is worth, and the worst pictures of each method."""
+def analysis_markdown(results: Results, noise: list[Measured], thresholds: list[Measured]) -> str:
+    """Per data set what one pixel of outline is worth, what the threshold, and the worst pictures of each method."""
     lines = ["# Where the methods fail", ""]
     lines += [
         "One pixel of outline: the metrics of the truth shrunk and grown by one pixel, judged against the truth "
@@ -31,6 +32,7 @@ def analysis_markdown(results: Results, noise: list[LabelNoise]) -> str:
         of_set = [one for one in noise if one.dataset == dataset]
         lines += _noise_lines(of_set) if of_set else ["One pixel of outline: not measured, it needs `--data`.", ""]
         lines += _method_lines(results, dataset, of_set)
+        lines += _threshold_lines([one for one in thresholds if one.dataset == dataset])
         lines += _proposal_lines(results, dataset)
         for method in results.methods(dataset):
             lines += [f"Worst of {METHOD_TITLES[method]}:", ""]
@@ -41,13 +43,30 @@ def analysis_markdown(results: Results, noise: list[LabelNoise]) -> str:
     return "\n".join(lines)
 
 
-def _noise_lines(noise: list[LabelNoise]) -> list[str]:
+def _noise_lines(noise: list[Measured]) -> list[str]:
     lines = _table(("Truth", "Pictures", *METRIC_TITLES.values()))
     lines += [_line((f"{one.change} by 1 px", str(one.images), *_six(one))) for one in noise]
     return [*lines, ""]
 
 
-def _method_lines(results: Results, dataset: str, noise: list[LabelNoise]) -> list[str]:
+def _threshold_lines(thresholds: list[Measured]) -> list[str]:
+    """What the cut of the soft masks is worth, beside the paper's row."""
+    if not thresholds:
+        return []
+    dataset, title = thresholds[0].dataset, METHOD_TITLES[TARGET_METHOD]
+    lines = [
+        f"{title} with its soft masks cut elsewhere than at 0.5 (on the test pictures; nothing is chosen by it):",
+        "",
+    ]
+    lines += _table(("Threshold", "Pictures", *METRIC_TITLES.values()))
+    lines += [_line((one.change, str(one.images), *_six(one))) for one in thresholds]
+    if dataset in PUBLISHED:
+        paper = PUBLISHED[dataset].rows[TARGET_METHOD]
+        lines.append(_line(("paper, 0.5", "", *(f"{getattr(paper, metric):.5f}" for metric in METRICS))))
+    return [*lines, ""]
+
+
+def _method_lines(results: Results, dataset: str, noise: list[Measured]) -> list[str]:
     """Mean error of each method, in pixels of outline where that is known, and its time."""
     pixel = fmean(one.metrics.me for one in noise) if noise else 0.0
     lines = _table(("Method", "Mean ME", "in px of outline", "Pictures with Dice below 0.9", "Median s per picture"))
@@ -89,5 +108,5 @@ def _line(cells: tuple[str, ...]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _six(one: ImageRow | LabelNoise) -> list[str]:
+def _six(one: ImageRow | Measured) -> list[str]:
     return [f"{getattr(one.metrics, metric):.5f}" for metric in METRICS]

@@ -32,12 +32,14 @@ class Case:
     row : its metrics
     image : uint8 BGR [H, W, 3]
     truth : bool [H, W], any white cell
+    ignore : bool [H, W], pixels that do not count, or None
     soft : float32 [H, W], 0..1, the method's soft mask in steps of 1/255
     """
 
     row: ImageRow
     image: Image
     truth: NDArray[np.bool_]
+    ignore: NDArray[np.bool_] | None
     soft: Floats
 
     @property
@@ -94,7 +96,11 @@ class CaseReader:
         mask = decode(path, cv2.IMREAD_GRAYSCALE)
         same_size(path, mask, height, width)
         return Case(
-            row=row, image=loaded.image, truth=loaded.instances > 0, soft=mask.astype(np.float32) / np.float32(255)
+            row=row,
+            image=loaded.image,
+            truth=loaded.instances > 0,
+            ignore=loaded.ignore,
+            soft=mask.astype(np.float32) / np.float32(255),
         )
 
 

@@ -20,11 +20,13 @@ from train.experiment.report.boxplots import draw_boxplots
 from train.experiment.report.cases import CaseReader
 from train.experiment.report.cell_figures import cell_figures
 from train.experiment.report.curves import draw_learning_curves
-from train.experiment.report.label_noise import NOISE_NAME, measure_label_noise, noise_csv, read_noise
+from train.experiment.report.label_noise import CHANGES, NOISE_NAME, measure_label_noise
+from train.experiment.report.measured import measured_csv, read_measured
 from train.experiment.report.page import Figure, page_html
 from train.experiment.report.published import DATASET_TITLES, METHOD_TITLES
 from train.experiment.report.results import Results, read_results
 from train.experiment.report.table import entries_of, table_csv, table_markdown
+from train.experiment.report.thresholds import THRESHOLDS, THRESHOLDS_NAME, measure_thresholds
 
 PAGE_NAME = "index.html"
 
@@ -47,21 +49,23 @@ def write_report(runs: Path, out: Path, data: list[Path] | None = None) -> list[
 def _write(results: Results, runs: Path, out: Path, data: list[Path] | None) -> list[Path]:
     notes = [f"{folder}: the run is not finished, the same command goes on with it." for folder in results.unfinished]
     figures = _plots(results, out, notes)
-    noise = read_noise(runs / NOISE_NAME)
-    texts = {}
+    noise = read_measured(runs / NOISE_NAME, CHANGES)
+    thresholds = read_measured(runs / THRESHOLDS_NAME, THRESHOLDS)
+    texts: dict[str, str] = {}
     if data is None:
         notes.append("Figures 6, 8, 9, 12 and 13 show cells of the data sets: they are drawn with --data only.")
     else:
         with TemporaryDirectory(prefix="leukoedge-") as scratch:
             reader = CaseReader(results, runs, data, Path(scratch))
             noise = measure_label_noise(results, reader)
-            texts[NOISE_NAME] = noise_csv(noise)
+            thresholds = measure_thresholds(results, reader)
+            texts |= {NOISE_NAME: measured_csv(noise), THRESHOLDS_NAME: measured_csv(thresholds)}
             figures += cell_figures(results, reader, out, notes)
     entries = entries_of(results)
     texts |= {
         "table1.csv": table_csv(entries),
         "table1.md": table_markdown(entries),
-        "analysis.md": analysis_markdown(results, noise),
+        "analysis.md": analysis_markdown(results, noise, thresholds),
         PAGE_NAME: page_html(entries, figures, notes),
     }
     for name, text in texts.items():

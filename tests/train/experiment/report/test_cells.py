@@ -22,8 +22,10 @@ from train.experiment.report.gallery import (
     highest,
     mean_of_six,
 )
-from train.experiment.report.label_noise import measure_label_noise, move_outline, noise_csv, read_noise
+from train.experiment.report.label_noise import CHANGES, measure_label_noise, move_outline
+from train.experiment.report.measured import measured_csv, read_measured
 from train.experiment.report.results import ImageRow, Results, read_results
+from train.experiment.report.thresholds import THRESHOLDS, measure_thresholds
 from train.metrics import SixMetrics, six_metrics
 from train.model.config import PAPER
 from train.model.leukocytemask import LeukocyteMask
@@ -110,7 +112,7 @@ def test_best_and_worst_are_the_ends_of_the_ranking() -> None:
 
 def case_of(truth: np.ndarray, soft: np.ndarray) -> Case:
     grey = np.full((*truth.shape, 3), 128, np.uint8)
-    return Case(row=row("a", metrics(0.9)), image=grey, truth=truth, soft=soft.astype(np.float32))
+    return Case(row=row("a", metrics(0.9)), image=grey, truth=truth, ignore=None, soft=soft.astype(np.float32))
 
 
 def has_colour(path: Path, bgr: tuple[int, int, int]) -> bool:
@@ -211,10 +213,10 @@ def test_label_noise_is_the_mean_over_the_pictures_tested_and_survives_its_file(
         ("dataset1", "grown", 7),
     ]
     assert noise[1].metrics.me == pytest.approx(expected)
-    (tmp_path / "noise.csv").write_text(noise_csv(noise))
-    again = read_noise(tmp_path / "noise.csv")
-    assert noise_csv(again) == noise_csv(noise)
-    assert read_noise(tmp_path / "none.csv") == []
+    (tmp_path / "noise.csv").write_text(measured_csv(noise))
+    again = read_measured(tmp_path / "noise.csv", CHANGES)
+    assert measured_csv(again) == measured_csv(noise)
+    assert read_measured(tmp_path / "none.csv", CHANGES) == []
 
 
 @pytest.mark.parametrize(
@@ -222,8 +224,21 @@ def test_label_noise_is_the_mean_over_the_pictures_tested_and_survives_its_file(
 )
 def test_a_broken_file_of_label_noise_is_refused(trees: Path, tmp_path: Path, old: str, new: str) -> None:
     results = read_results(trees / "runs")
-    text = noise_csv(measure_label_noise(results, reader_of(trees, results)))
+    text = measured_csv(measure_label_noise(results, reader_of(trees, results)))
     assert old in text
     (tmp_path / "noise.csv").write_text(text.replace(old, new))
     with pytest.raises(ConfigurationError, match=r"noise\.csv cannot be used"):
-        read_noise(tmp_path / "noise.csv")
+        read_measured(tmp_path / "noise.csv", CHANGES)
+
+
+def test_a_soft_mask_cut_at_one_half_has_the_metrics_of_the_run_and_a_higher_cut_never_reaches_further(
+    trees: Path,
+) -> None:
+    results = read_results(trees / "runs")
+    found = measure_thresholds(results, reader_of(trees, results))
+    assert [one.change for one in found] == list(THRESHOLDS)
+    rows = results.rows("dataset1", "leukocytemask-aug-et")
+    assert found[THRESHOLDS.index("0.5")].metrics.me == pytest.approx(np.mean([row.metrics.me for row in rows]))
+    assert [one.metrics.fpr for one in found] == sorted((one.metrics.fpr for one in found), reverse=True)
+    assert [one.metrics.fnr for one in found] == sorted(one.metrics.fnr for one in found)
+    assert found[0].metrics.fnr < found[-1].metrics.fnr

@@ -23,7 +23,7 @@ from train.data.sample import load
 from train.experiment.methods import SIMULATED
 from train.experiment.report.analysis import analysis_markdown, worst_by_error
 from train.experiment.report.command import write_report
-from train.experiment.report.label_noise import LabelNoise
+from train.experiment.report.measured import Measured
 from train.experiment.report.published import METHOD_TITLES, OWN_METHODS
 from train.experiment.report.reproduce import reproduce
 from train.experiment.report.results import read_results
@@ -33,6 +33,7 @@ from train.model.config import PAPER
 from train.model.leukocytemask import LeukocyteMask
 
 COMMITTED = Path(__file__).parents[4] / "docs" / "results" / "experiment"
+MEASURED = {"label_noise.csv", "thresholds.csv"}
 TEXTS = {"table1.csv", "table1.md", "analysis.md", "index.html"}
 
 
@@ -89,7 +90,7 @@ def names_in(folder: Path) -> set[str]:
 
 def test_with_data_every_figure_is_written_and_on_the_page(whole: Path) -> None:
     figures = {f"figure{n}_dataset1.png" for n in (10, 11, 12, 13)} | {f"figure{n}.png" for n in (6, 8, 9)}
-    assert names_in(whole) == figures | TEXTS | {"label_noise.csv"}
+    assert names_in(whole) == figures | TEXTS | MEASURED
     assert set(Page(whole / "index.html").images) == figures
 
 
@@ -203,9 +204,10 @@ def test_a_committed_report_that_does_not_follow_from_its_csv_files_is_told(tree
     ]
 
 
-def test_label_noise_beside_the_csv_files_is_used_without_data(trees: Path, whole: Path, tmp_path: Path) -> None:
+def test_what_was_measured_beside_the_csv_files_is_used_without_data(trees: Path, whole: Path, tmp_path: Path) -> None:
     folder = committed(trees, tmp_path / "committed")
-    shutil.copy(whole / "label_noise.csv", folder / "runs")
+    for name in MEASURED:
+        shutil.copy(whole / name, folder / "runs")
     write_report(folder / "runs", folder)
     assert (folder / "analysis.md").read_text() == (whole / "analysis.md").read_text()
     assert reproduce(folder, tmp_path / "again") == []
@@ -227,21 +229,29 @@ def test_the_analysis_lists_the_five_worst_and_counts_pixels_of_outline(tmp_path
     results = read_results(tmp_path)
     assert [row.key for row in worst_by_error(results.rows("dataset1", "fcn"))] == ["p7", "p6", "p5", "p4", "p3"]
     noise = [
-        LabelNoise(dataset="dataset1", change=change, images=8, metrics=metrics(0.9, error))
+        Measured(dataset="dataset1", change=change, images=8, metrics=metrics(0.9, error))
         for change, error in (("shrunk", 0.01), ("grown", 0.02))
     ]
-    text = analysis_markdown(results, noise)
+    text = analysis_markdown(results, noise, [])
     mean = sum(range(8)) / 800
     assert f"| FCN | {mean:.5f} | {mean / 0.015:.2f} | 5 of 8 | 0.2500 |" in text
     assert "| `p7` | 0 | 0.94000 |" in text
     assert "`p2`" not in text
 
 
+def test_the_analysis_sets_other_thresholds_beside_the_paper(tmp_path: Path) -> None:
+    write_fold(tmp_path, "dataset1/leukocytemask-aug-et/fold0", {"a": metrics(0.9, 0.01)})
+    cut = Measured(dataset="dataset1", change="0.7", images=1, metrics=metrics(0.95, 0.02))
+    text = analysis_markdown(read_results(tmp_path), [], [cut])
+    assert "| 0.7 | 1 | 0.95000 |" in text
+    assert "| paper, 0.5 |  | 0.99544 |" in text
+
+
 def test_the_analysis_says_what_masks_on_proposals_change(tmp_path: Path) -> None:
     place = "dataset1/leukocytemask-aug-et/fold0"
     folder = write_fold(tmp_path / "runs", place, {"a": metrics(0.9, 0.01), "b": metrics(0.8, 0.03)})
     write_fold(tmp_path / "other", place, {"a": metrics(0.5, 0.2)}).rename(folder / "masks-on-proposals")
-    text = analysis_markdown(read_results(tmp_path / "runs"), [])
+    text = analysis_markdown(read_results(tmp_path / "runs"), [], [])
     assert "| LeukocyteMask (Aug-ET), refined boxes | 2 | 0.85000 |" in text
     assert "| LeukocyteMask (Aug-ET), proposals | 1 | 0.50000 |" in text
 
