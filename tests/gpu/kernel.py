@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -13,7 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.export.plugin.host_library import REPOSITORY, TYPES, _Level, _RoiAlignCall, pack, unpack
+from tests.export.plugin import cmake_build
+from tests.export.plugin.cmake_build import REPOSITORY
+from tests.export.plugin.host_library import TYPES, _Level, _RoiAlignCall, pack, unpack
 from tests.gpu.cases import Case
 from tests.gpu.gpu_memory import Gpu
 from tests.gpu.machine import compute_capability
@@ -35,20 +36,12 @@ def build(target: str) -> Path:
         raise NotRun("there is no cmake to build the kernel with")
     architecture = f"-DLEUKOEDGE_CUDA_ARCHITECTURES={compute_capability()}"
     python = f"-DPython3_EXECUTABLE={sys.executable}"
-    told = _run("cmake", "-S", str(REPOSITORY), "-B", str(BUILD), "-DCMAKE_BUILD_TYPE=Release", architecture, python)
+    told = cmake_build.configure(BUILD, [architecture, python])
     part = "plugin" if target == "leukoedge_plugin" else "kernel and plugin"
     for line in told.splitlines():
         if f"LeukoEdge {part}: not built" in line or "LeukoEdge kernel and plugin: not built" in line:
             raise NotRun(line.removeprefix("-- "))
-    _run("cmake", "--build", str(BUILD), "--target", target)
-    return BUILD / "export" / "plugin" / f"lib{target}.so"
-
-
-def _run(*command: str) -> str:
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
-    if run.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} failed: {(run.stdout + run.stderr)[-2000:]}")
-    return run.stdout
+    return cmake_build.build(BUILD, [target]) / f"lib{target}.so"
 
 
 @cache

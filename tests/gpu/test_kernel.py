@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tests.export.plugin.host_library import REPOSITORY, _RoiAlignCall
-from tests.export.plugin.plugin_library import missing_plugin_tools
+from tests.export.plugin.cmake_build import build, configure
+from tests.export.plugin.host_library import _RoiAlignCall
+from tests.export.plugin.plugin_library import TEST_ARCHITECTURES, missing_plugin_tools
 from tests.gpu.cases import CASES, EDGE_BOXES, LAYOUTS, Case, draw_levels, draw_rois
 from tests.gpu.gpu_memory import Gpu
 from tests.gpu.kernel import Pooling
@@ -58,14 +58,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("roi_align_cuda")
     target = "leukoedge_roi_align_cuda"
-    options = ["-DCMAKE_BUILD_TYPE=Release", "-DLEUKOEDGE_CUDA_ARCHITECTURES=75-virtual", "-DCMAKE_CXX_FLAGS=-Werror"]
-    for command in (
-        ["cmake", "-S", str(REPOSITORY), "-B", str(folder), *options],
-        ["cmake", "--build", str(folder), "--target", target],
-    ):
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert run.returncode == 0, run.stdout + run.stderr
-    return ctypes.CDLL(str(folder / "export" / "plugin" / f"lib{target}.so"))
+    configure(folder, [f"-DLEUKOEDGE_CUDA_ARCHITECTURES={TEST_ARCHITECTURES}", "-DCMAKE_CXX_FLAGS=-Werror"])
+    return ctypes.CDLL(str(build(folder, [target]) / f"lib{target}.so"))
 
 
 def call(**changes: float) -> _RoiAlignCall:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import importlib
 
+import pytest
+
 from edge.segmenters import cuda_graph, pycuda_driver, tensorrt_library
 from tests.edge.segmenters.stand_in_gpu import Gpu, make_cuda_bindings, make_pycuda
 from tests.edge.segmenters.stand_in_tensorrt import make_tensorrt
@@ -40,3 +42,10 @@ class Rig:
         assert [line for line in self.journal if "BROKEN" in line] == []
         assert (self.gpu.stack, self.gpu.memory, self.gpu.streams, self.gpu.alive) == ([], {}, {}, set())
         assert not self.gpu.context_alive
+
+
+def one_sentence(error: pytest.ExceptionInfo[BaseException]) -> str:
+    """The text of an error, which must be a single line."""
+    text = str(error.value)
+    assert "\n" not in text
+    return text

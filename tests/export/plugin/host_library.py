@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-import subprocess
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+from tests.export.plugin.cmake_build import build, configure
+
 TARGETS = ("leukoedge_roi_align_host", "leukoedge_kernel_on_cpu", "leukoedge_test_roi_align")
 MAX_LEVELS = 8
 TYPES = {np.dtype(np.float32): 0, np.dtype(np.float16): 1, np.dtype(np.int8): 2}
@@ -71,15 +71,8 @@ def build_host_library(build_dir: Path) -> Path:
     RuntimeError
         with the compiler's output
     """
-    commands = (
-        ["cmake", "-S", str(REPOSITORY), "-B", str(build_dir), "-DCMAKE_BUILD_TYPE=Release", "-DLEUKOEDGE_CUDA=OFF"],
-        ["cmake", "--build", str(build_dir), "--target", *TARGETS],
-    )
-    for command in commands:
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode != 0:
-            raise RuntimeError(f"{' '.join(command)} failed:\n{run.stdout}{run.stderr}")
-    folder = build_dir / "export" / "plugin"
+    configure(build_dir, ["-DLEUKOEDGE_CUDA=OFF"])
+    folder = build(build_dir, TARGETS)
     path = folder / "libleukoedge_roi_align_host.so"
     _loaded["host"] = ctypes.CDLL(str(path))
     _loaded["kernel"] = ctypes.CDLL(str(folder / "libleukoedge_kernel_on_cpu.so"))

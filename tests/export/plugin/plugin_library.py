@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
-from tests.export.plugin.host_library import REPOSITORY, missing_tools
+from tests.export.plugin.cmake_build import build, configure
+from tests.export.plugin.host_library import missing_tools
 
 LIBRARY_NAME = "libleukoedge_plugin.so"
 #: PTX of one architecture: the whole list takes minutes and tests nothing more on a machine without a GPU.
@@ -40,17 +40,9 @@ def build_plugin_library(build_dir: Path) -> Path:
         with the compiler's output
     """
     options = [
-        "-DCMAKE_BUILD_TYPE=Release",
         f"-DPython3_EXECUTABLE={sys.executable}",
         f"-DLEUKOEDGE_CUDA_ARCHITECTURES={TEST_ARCHITECTURES}",
         "-DCMAKE_CXX_FLAGS=-Werror",
     ]
-    commands = (
-        ["cmake", "-S", str(REPOSITORY), "-B", str(build_dir), *options],
-        ["cmake", "--build", str(build_dir), "--target", "leukoedge_plugin"],
-    )
-    for command in commands:
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode != 0:
-            raise RuntimeError(f"{' '.join(command)} failed:\n{run.stdout}{run.stderr}")
-    return build_dir / "export" / "plugin" / LIBRARY_NAME
+    configure(build_dir, options)
+    return build(build_dir, ["leukoedge_plugin"]) / LIBRARY_NAME
