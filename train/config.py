@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.errors import ConfigurationError
+from train.optimisation import Precision
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -56,6 +57,7 @@ class TrainConfig(_Section):
     steps: Annotated[int, Field(gt=0)] = 4000
     batch: Annotated[int, Field(gt=0)] = 8
     pretrained: bool = True
+    precision: Precision = "float32"
     log_every: Annotated[int, Field(gt=0)] = 20
     validate_every: Annotated[int, Field(gt=0)] = 500
     checkpoint_every: Annotated[int, Field(gt=0)] = 100

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.errors import ConfigurationError
+from edge.errors import ConfigurationError, UsageError
 from train.config import TrainConfig, build_config, read_config
 from train.data.open import read_datasets
 from train.data.sample import Sample
@@ -29,6 +29,13 @@ def add_fit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file, e.g. train/configs/edge.toml")
     parser.add_argument("--preset", choices=("edge", "paper"), help="network (default: the configuration's, or edge)")
     parser.add_argument("--split", type=Path, metavar="FILE", help="split to use; without it a new one is drawn")
+    parser.add_argument(
+        "--without",
+        nargs="+",
+        default=[],
+        metavar="SET",
+        help="data sets to leave out, e.g. dataset2, so that the model can be judged on what it never saw",
+    )
     parser.add_argument("--steps", type=int, metavar="N", help="training steps, in place of the configuration's")
     parser.add_argument("--batch", type=int, metavar="N", help="pictures per step, in place of the configuration's")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of split, weights and pictures")
@@ -46,7 +53,7 @@ def run_fit(args: argparse.Namespace) -> int:
         config = read_config(args.config, overrides)
     else:
         config = build_config({k: v for k, v in overrides.items() if v is not None}, "the command line")
-    samples = [sample for sample in read_datasets(args.data) if sample.annotated]
+    samples = leave_out([sample for sample in read_datasets(args.data) if sample.annotated], args.without)
     remembered = args.out / SPLIT_NAME
     if args.split is not None or (args.resume and remembered.exists()):
         split = read_split(args.split or remembered, samples)
@@ -61,6 +68,15 @@ def run_fit(args: argparse.Namespace) -> int:
     best = fit(config, list(split.train), validation_of(split.validation, config), args.out, resume=args.resume)
     print(f"wrote {best}; judge it with `python -m export onnx {best} --out model.onnx` and `python -m train evaluate`")
     return 0
+
+
+def leave_out(samples: list[Sample], datasets: Sequence[str]) -> list[Sample]:
+    """The samples of all other data sets; raises UsageError for a name that no sample has."""
+    known = sorted({sample.dataset for sample in samples})
+    for name in datasets:
+        if name not in known:
+            raise UsageError(f"--without {name}: no labelled picture is of it; the sets given are {', '.join(known)}")
+    return [sample for sample in samples if sample.dataset not in datasets]
 
 
 def validation_of(samples: Sequence[Sample], config: TrainConfig) -> Validate:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from edge.errors import EdgeError
+
+Precision = Literal["float32", "bfloat16"]
+"""Of convolutions and matrix products in training; weights, their averages and what is exported are float32."""
 
 
 class NonFiniteLossError(EdgeError):
@@ -24,6 +28,11 @@ def finite_sum(losses: dict[str, Tensor], step: int, name: str, remedy: str) -> 
         parts = ", ".join(f"{part} {value.item():.4g}" for part, value in losses.items())
         raise NonFiniteLossError(f"{name}: the loss is not finite at step {step + 1} ({parts}); {remedy}")
     return total
+
+
+def autocast(precision: Precision, device: torch.device) -> torch.autocast:
+    """The context in which losses are computed: what gains from bfloat16 runs in it where that is asked for."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def warm_cosine(step: int, steps: int, warmup_steps: int, final_share: float) -> float:

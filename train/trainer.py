@@ -29,7 +29,7 @@ from train.losses import Target, multitask_loss
 from train.model.config import PRESETS
 from train.model.efficientnet_lite import EfficientNetLite0
 from train.model.leukocytemask import LeukocyteMask
-from train.optimisation import finite_sum, warm_cosine
+from train.optimisation import autocast, finite_sum, warm_cosine
 from train.run_files import RunFiles
 
 Validate = Callable[[LeukocyteMask], dict[str, float]]
@@ -86,7 +86,6 @@ class _Run:
             self.model.backbone.load_imagenet()
         self.model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _optimizer(self.model, config)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.device.type == "cuda")
         self.average = AveragedWeights(self.model, config.optimizer.ema)
         self.step, self.best = 0, -math.inf
         self._mean = _channels(self.model.config.mean, self.device)
@@ -102,15 +101,13 @@ class _Run:
         targets = [Target(boxes=t.boxes.to(self.device), masks=t.masks.to(self.device)) for t in targets]
         learning_rate = _schedule(self.optimizer, self.config, self.step)
         self.model.train()
-        with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
+        with autocast(self.config.precision, self.device):
             losses = multitask_loss(self.model, images, targets)
         total = finite_sum(losses, self.step, "training", "lower the learning rate and go on with --resume")
         self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(total).backward()
-        self.scaler.unscale_(self.optimizer)
+        total.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.clip_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
+        self.optimizer.step()
         self.step += 1
         self.average.update(self.model, self.step)
         parts = {name: value.item() for name, value in losses.items()}
@@ -149,7 +146,7 @@ def _optimizer(model: LeukocyteMask, config: TrainConfig) -> torch.optim.Optimiz
         return torch.optim.SGD(
             groups, lr=options.learning_rate, momentum=options.momentum, weight_decay=options.weight_decay
         )
-    return torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay)
+    return torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True)
 
 
 def _schedule(optimizer: torch.optim.Optimizer, config: TrainConfig, step: int) -> float:

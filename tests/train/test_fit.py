@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -20,10 +21,13 @@ from edge.simulator import SmearParameters, draw_field
 from train.__main__ import main
 from train.checkpoint import AveragedWeights, load_model, load_state
 from train.config import build_config, read_config
+from train.data.open import read_dataset
+from train.fit import leave_out
 
 CONFIG = """
 preset = "edge"
 pretrained = false
+precision = "bfloat16"
 steps = {steps}
 batch = 2
 log_every = 1
@@ -80,6 +84,17 @@ def test_a_run_leaves_weights_curves_and_its_split(folder: Path, tmp_path: Path)
     assert (out / "split.json").exists()
     assert fit(folder, out, 4) == 3  # the folder holds a run
     assert fit(folder, tmp_path / "new", 4, "--resume") == 3  # nothing to resume
+
+
+def test_a_set_can_be_left_out_and_an_unknown_one_is_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(folder, tmp_path / "none", 4, "--without", "folder") == 3
+    assert "no picture to train" in capsys.readouterr().err
+    assert fit(folder, tmp_path / "none", 4, "--without", "dataset9") == 2
+    assert "the sets given are folder" in capsys.readouterr().err
+    samples = [replace(sample, dataset=name) for sample in read_dataset(folder)[:2] for name in ("folder", "dataset2")]
+    assert {sample.dataset for sample in leave_out(samples, ["dataset2"])} == {"folder"}
 
 
 def test_a_killed_run_resumes_and_ends_like_one_that_was_not(folder: Path, tmp_path: Path) -> None:

@@ -20,14 +20,14 @@ from train.checkpoint import AveragedWeights, load_state, save_state
 from train.curves import CurveLog
 from train.experiment.batches import Batch, EpochBatches
 from train.experiment.learner import Learner
-from train.experiment.optimisation import autocast, learning_rate, make_optimizer, seed_torch
+from train.experiment.optimisation import learning_rate, make_optimizer, seed_torch
 from train.experiment.processes import Processes
 from train.experiment.run_folder import RunFolder
 from train.experiment.settings import Training
 from train.experiment.square import normalise
 from train.experiment.validation import ValidationSet, to_device, validate
 from train.losses import Target
-from train.optimisation import finite_sum
+from train.optimisation import autocast, finite_sum
 
 Advance = Callable[[int, str], None]
 """Called after each step with the number of the steps so far and a word on how it goes."""
@@ -133,7 +133,7 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.learner.network.train()
-        with autocast(options, device):
+        with autocast(options.precision, device):
             losses = self.loss(normalise(batch[0].to(device)), to_device(batch[1], device))
         total = finite_sum(losses, step, self.files.name, REMEDY)
         self.optimizer.zero_grad(set_to_none=True)
@@ -153,7 +153,7 @@ class _Training:
             learner.network.load_state_dict(self.average.values)
         lesson = self.lesson
         device = self.processes.device
-        with autocast(lesson.training, device):
+        with autocast(lesson.training.precision, device):
             figures = validate(
                 learner, lesson.validation, batch=lesson.training.batch, threshold=lesson.threshold, device=device
             )

@@ -1,4 +1,4 @@
-"""Optimizer, precision, learning rate and the seed of each step."""
+"""Optimizer, learning rate and the seed of each step."""
 
 from __future__ import annotations
 
@@ -18,11 +18,6 @@ def make_optimizer(network: nn.Module, options: Training) -> torch.optim.Optimiz
     return torch.optim.SGD(
         network.parameters(), lr=options.learning_rate, momentum=options.momentum, weight_decay=options.weight_decay
     )
-
-
-def autocast(options: Training, device: torch.device) -> torch.autocast:
-    """The context in which losses are computed: what gains from bfloat16 runs in it if `options` asks for that."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bfloat16")
 
 
 def learning_rate(options: Training, step: int, steps: int) -> float:

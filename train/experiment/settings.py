@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edge.errors import ConfigurationError
 from train.experiment.methods import DatasetName, MethodName
+from train.optimisation import Precision
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,10 +39,9 @@ class Training(_Section):
     final_share: Annotated[float, Field(ge=0, le=1, description="learning rate at the end of a cosine")] = 0.01
     clip_norm: Annotated[float, Field(ge=0, description="largest norm of the gradient; 0: not clipped")] = 0.0
     ema: Annotated[float, Field(ge=0, lt=1, description="decay of the averaged weights that are used; 0: none")] = 0.0
-    precision: Annotated[
-        Literal["float32", "bfloat16"],
-        Field(description="of convolutions and matrix products in training and validation; predictions are float32"),
-    ] = "float32"
+    precision: Annotated[Precision, Field(description="of training and validation; predictions are float32")] = (
+        "float32"
+    )
 
 
 class Networks(_Section):
