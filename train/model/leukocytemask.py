@@ -17,10 +17,6 @@ from train.model.resnet import WbcResNet50
 from train.model.roi_align import MultilevelRoiAlign, RoiAlignSpec
 from train.model.rpn import RegionProposalNetwork, select_proposals
 
-_BACKBONES: dict[str, type[WbcResNet50] | type[EfficientNetLite0]] = {
-    "wbc_resnet50": WbcResNet50,
-    "efficientnet_lite0": EfficientNetLite0,
-}
 _FINEST_LEVEL = 2  # P2, stride 4
 
 
@@ -39,9 +35,8 @@ class LeukocyteMask(nn.Module):
         super().__init__()
         self.config = config
         channels = config.fpn_channels
-        backbone = _BACKBONES[config.backbone]
-        self.backbone = backbone()
-        self.pyramid = FeaturePyramid(backbone.channels, channels, config.separable)
+        self.backbone = _backbone(config)
+        self.pyramid = FeaturePyramid(self.backbone.channels, channels, config.separable)
         per_cell = len(config.anchor_sizes[0]) * len(config.anchor_ratios)
         self.rpn = RegionProposalNetwork(channels, config.rpn_channels, per_cell, config.separable)
         self.localization = LocalizationBranch(channels, config.box_pool, config.box_width)
@@ -116,6 +111,12 @@ class LeukocyteMask(nn.Module):
     @staticmethod
     def _of(levels: list[Tensor], wanted: tuple[int, ...]) -> list[Tensor]:
         return [levels[level - _FINEST_LEVEL] for level in wanted]
+
+
+def _backbone(config: ModelConfig) -> WbcResNet50 | EfficientNetLite0:
+    if config.backbone == "wbc_resnet50":
+        return WbcResNet50()
+    return EfficientNetLite0(config.trunk_hidden)
 
 
 def _align(config: ModelConfig, levels: tuple[int, ...], bins: int) -> MultilevelRoiAlign:
