@@ -99,8 +99,10 @@ class MaskPatch:
 def paste_mask(mask: Floats, mask_box: Floats, width: int, height: int) -> MaskPatch:
     """Sample a soft mask [m, m] that covers `mask_box` at each pixel centre of the picture inside the box.
 
-    Bilinear between the centres of the mask's bins, constant beyond the outermost ones. The patch is empty
-    (0 rows or columns) if the box has no area, lies off the picture or is not finite.
+    Bilinear between the centres of the mask's bins, and beyond the outermost ones falling to 0 within one bin, as in
+    Mask R-CNN: what a box cuts through ends at the box. Where the box reaches the picture's own edge the cell may go
+    on, and the outermost bins do so too. The patch is empty (0 rows or columns) if the box has no area, lies off the
+    picture or is not finite.
     """
     if not np.isfinite(mask_box).all():
         return MaskPatch(x=0, y=0, values=np.zeros((0, 0), np.float32))
@@ -110,15 +112,24 @@ def paste_mask(mask: Floats, mask_box: Floats, width: int, height: int) -> MaskP
     if not (x1 > x0 and y1 > y0 and right > left and bottom > top):
         return MaskPatch(x=min(left, width), y=min(top, height), values=np.zeros((0, 0), np.float32))
     size = mask.shape[0]
+    rimmed = np.pad(np.asarray(mask, np.float32), 1)
+    for axis, rim, inner, at_edge in (
+        (rimmed.T, 0, 1, x0 <= 0),
+        (rimmed.T, -1, -2, x1 >= width),
+        (rimmed, 0, 1, y0 <= 0),
+        (rimmed, -1, -2, y1 >= height),
+    ):
+        if at_edge:
+            axis[rim] = axis[inner]
     step_x, step_y = size / (x1 - x0), size / (y1 - y0)
     to_mask = np.array(
         [
-            [step_x, 0, (left + 0.5 - x0) * step_x - 0.5],
-            [0, step_y, (top + 0.5 - y0) * step_y - 0.5],
+            [step_x, 0, (left + 0.5 - x0) * step_x + 0.5],
+            [0, step_y, (top + 0.5 - y0) * step_y + 0.5],
         ]
     )
     values = cv2.warpAffine(
-        np.ascontiguousarray(mask, np.float32),
+        rimmed,
         to_mask,
         (right - left, bottom - top),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,

@@ -58,17 +58,52 @@ def slow_paste(mask: np.ndarray, box: tuple[float, float, float, float], width: 
     """From the definition, pixel by pixel, for the pixels whose square meets the box."""
     size = len(mask)
     x0, y0, x1, y1 = box
+
+    def bin_value(row: int, column: int) -> float:
+        """0 beyond the box, but where the box reaches the picture's edge as the bin at its border."""
+        beyond = (column < 0 < x0, column >= size and x1 < width, row < 0 < y0, row >= size and y1 < height)
+        return 0.0 if any(beyond) else float(mask[np.clip(row, 0, size - 1), np.clip(column, 0, size - 1)])
+
     pasted = np.zeros((height, width))
     for row in range(max(0, int(np.floor(y0))), min(height, int(np.ceil(y1)))):
         for column in range(max(0, int(np.floor(x0))), min(width, int(np.ceil(x1)))):
-            u = np.clip((column + 0.5 - x0) / (x1 - x0) * size - 0.5, 0, size - 1)
-            v = np.clip((row + 0.5 - y0) / (y1 - y0) * size - 0.5, 0, size - 1)
-            left, top = int(u), int(v)
-            right, bottom = min(left + 1, size - 1), min(top + 1, size - 1)
-            upper = mask[top, left] * (1 - u + left) + mask[top, right] * (u - left)
-            lower = mask[bottom, left] * (1 - u + left) + mask[bottom, right] * (u - left)
+            u = np.clip((column + 0.5 - x0) / (x1 - x0) * size - 0.5, -1, size)
+            v = np.clip((row + 0.5 - y0) / (y1 - y0) * size - 0.5, -1, size)
+            left, top = int(np.floor(u)), int(np.floor(v))
+            upper = bin_value(top, left) * (1 - u + left) + bin_value(top, left + 1) * (u - left)
+            lower = bin_value(top + 1, left) * (1 - u + left) + bin_value(top + 1, left + 1) * (u - left)
             pasted[row, column] = upper * (1 - v + top) + lower * (v - top)
     return pasted
+
+
+def disc_in_bins(size: int) -> np.ndarray:
+    """A disc that fills its box, as the share of each of size x size bins that it covers."""
+    fine = (np.arange(size * 20) + 0.5) / (size * 20) - 0.5
+    inside = fine[:, None] ** 2 + fine**2 <= 0.25
+    return inside.reshape(size, 20, size, 20).mean(axis=(1, 3)).astype(np.float32)
+
+
+def disc(x: float, y: float, radius: float, width: int, height: int) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width] + 0.5
+    return (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
+
+
+@pytest.mark.parametrize(("x", "y", "radius"), [(60.0, 60.0, 35.0), (50.3, 71.8, 22.7), (64.9, 41.2, 40.4)])
+def test_a_perfect_mask_over_an_ungrown_box_does_not_reach_beyond_the_cell(x, y, radius):
+    truth = disc(x, y, radius, 128, 128)
+    patch = paste_mask(disc_in_bins(28), np.array([x - radius, y - radius, x + radius, y + radius]), 128, 128)
+    pasted = np.zeros((128, 128), bool)
+    pasted[patch.window] = patch.values >= 0.5
+    assert (pasted & ~truth).sum() < 0.01 * truth.sum()
+    assert (truth & ~pasted).sum() < 0.01 * truth.sum()
+
+
+def test_a_cell_cut_by_the_pictures_edge_is_pasted_up_to_it():
+    patch = paste_mask(np.ones((4, 4), np.float32), np.array([0, 8, 20, 28], np.float32), 40, 40)
+    assert (patch.values[2:-2, 0] == 1).all(), "at the picture's edge"
+    assert (patch.values[2:-2, -1] < 1).all(), "at the box's own edge"
+    whole = paste_mask(np.ones((4, 4), np.float32), np.array([0, 0, 40, 40], np.float32), 40, 40)
+    assert (whole.values == 1).all()
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ def worst_by_error(rows: list[ImageRow]) -> list[ImageRow]:
     return sorted(rows, key=lambda row: (-row.metrics.me, row.key))[:WORST]
 
 
-def analysis_markdown(results: Results, noise: list[Measured], thresholds: list[Measured]) -> str:
-    """Per data set what one pixel of outline is worth, what the threshold, and the worst pictures of each method."""
+def analysis_markdown(results: Results, noise: list[Measured], thresholds: list[Measured], grid: list[Measured]) -> str:
+    """Per data set what outline, grid and threshold are worth, and the worst pictures of each method."""
     lines = ["# Where the methods fail", ""]
     lines += [
         "One pixel of outline: the metrics of the truth shrunk and grown by one pixel, judged against the truth "
@@ -32,6 +32,7 @@ def analysis_markdown(results: Results, noise: list[Measured], thresholds: list[
         of_set = [one for one in noise if one.dataset == dataset]
         lines += _noise_lines(of_set) if of_set else ["One pixel of outline: not measured, it needs `--data`.", ""]
         lines += _method_lines(results, dataset, of_set)
+        lines += _grid_lines([one for one in grid if one.dataset == dataset])
         lines += _threshold_lines([one for one in thresholds if one.dataset == dataset])
         lines += _proposal_lines(results, dataset)
         for method in results.methods(dataset):
@@ -47,6 +48,18 @@ def _noise_lines(noise: list[Measured]) -> list[str]:
     lines = _table(("Truth", "Pictures", *METRIC_TITLES.values()))
     lines += [_line((f"{one.change} by 1 px", str(one.images), *_six(one))) for one in noise]
     return [*lines, ""]
+
+
+def _grid_lines(grid: list[Measured]) -> list[str]:
+    """What LeukocyteMask could reach at most in its grid."""
+    if not grid:
+        return []
+    lines = [
+        "The true masks in the bins of LeukocyteMask's soft mask over their own boxes, pasted back and judged:",
+        "",
+    ]
+    lines += _table(("Bins", "Pictures", *METRIC_TITLES.values()))
+    return [*lines, *(_line((one.change, str(one.images), *_six(one))) for one in grid), ""]
 
 
 def _threshold_lines(thresholds: list[Measured]) -> list[str]:

@@ -21,6 +21,7 @@ from train.experiment.report.cases import CaseReader
 from train.experiment.report.cell_figures import cell_figures
 from train.experiment.report.curves import draw_learning_curves
 from train.experiment.report.label_noise import CHANGES, NOISE_NAME, measure_label_noise
+from train.experiment.report.mask_grid import GRID, GRID_NAME, measure_mask_grid
 from train.experiment.report.measured import measured_csv, read_measured
 from train.experiment.report.page import Figure, page_html
 from train.experiment.report.published import DATASET_TITLES, METHOD_TITLES
@@ -51,6 +52,7 @@ def _write(results: Results, runs: Path, out: Path, data: list[Path] | None) -> 
     figures = _plots(results, out, notes)
     noise = read_measured(runs / NOISE_NAME, CHANGES)
     thresholds = read_measured(runs / THRESHOLDS_NAME, THRESHOLDS)
+    grid = read_measured(runs / GRID_NAME, (GRID,))
     texts: dict[str, str] = {}
     if data is None:
         notes.append("Figures 6, 8, 9, 12 and 13 show cells of the data sets: they are drawn with --data only.")
@@ -59,13 +61,18 @@ def _write(results: Results, runs: Path, out: Path, data: list[Path] | None) -> 
             reader = CaseReader(results, runs, data, Path(scratch))
             noise = measure_label_noise(results, reader)
             thresholds = measure_thresholds(results, reader)
-            texts |= {NOISE_NAME: measured_csv(noise), THRESHOLDS_NAME: measured_csv(thresholds)}
+            grid = measure_mask_grid(results, reader)
+            texts |= {
+                NOISE_NAME: measured_csv(noise),
+                THRESHOLDS_NAME: measured_csv(thresholds),
+                GRID_NAME: measured_csv(grid),
+            }
             figures += cell_figures(results, reader, out, notes)
     entries = entries_of(results)
     texts |= {
         "table1.csv": table_csv(entries),
         "table1.md": table_markdown(entries),
-        "analysis.md": analysis_markdown(results, noise, thresholds),
+        "analysis.md": analysis_markdown(results, noise, thresholds, grid),
         PAGE_NAME: page_html(entries, figures, notes),
     }
     for name, text in texts.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 
 from edge.errors import ConfigurationError
 from tests.train.experiment.report.run_trees import metrics, simulated_data, simulated_run
+from tests.train.experiment.tiny import disc_picture
 from train.experiment.report.cases import Case, CaseReader
 from train.experiment.report.feature_maps import draw_feature_maps, feature_maps
 from train.experiment.report.gallery import (
@@ -23,9 +25,11 @@ from train.experiment.report.gallery import (
     mean_of_six,
 )
 from train.experiment.report.label_noise import CHANGES, measure_label_noise, move_outline
+from train.experiment.report.mask_grid import measure_mask_grid, through_grid
 from train.experiment.report.measured import measured_csv, read_measured
 from train.experiment.report.results import ImageRow, Results, read_results
 from train.experiment.report.thresholds import THRESHOLDS, measure_thresholds
+from train.experiment.run_folder import write_json
 from train.metrics import SixMetrics, six_metrics
 from train.model.config import PAPER
 from train.model.leukocytemask import LeukocyteMask
@@ -242,3 +246,30 @@ def test_a_soft_mask_cut_at_one_half_has_the_metrics_of_the_run_and_a_higher_cut
     assert [one.metrics.fpr for one in found] == sorted((one.metrics.fpr for one in found), reverse=True)
     assert [one.metrics.fnr for one in found] == sorted(one.metrics.fnr for one in found)
     assert found[0].metrics.fnr < found[-1].metrics.fnr
+
+
+@pytest.mark.parametrize("size", [(128, 128), (180, 240)])
+def test_a_perfect_mask_in_the_grid_is_nearly_the_cell(size: tuple[int, int]) -> None:
+    loaded = disc_picture(3, *size)
+    judged = six_metrics(loaded.instances > 0, through_grid(loaded, 128))
+    assert 0.98 < judged.dice < 1
+    assert judged.precision > 0.99
+
+
+def test_a_picture_without_a_cell_stays_empty_in_the_grid() -> None:
+    loaded = replace(disc_picture(3), instances=np.zeros((64, 64), np.int32))
+    assert not through_grid(loaded, 128).any()
+
+
+def test_the_grid_is_measured_at_the_input_size_of_the_runs(trees: Path, tmp_path: Path) -> None:
+    shutil.copytree(trees / "runs", tmp_path / "runs")
+    results = read_results(tmp_path / "runs")
+    reader = CaseReader(results, tmp_path / "runs", [trees / "data"], tmp_path / "scratch")
+    assert measure_mask_grid(results, reader) == []  # committed CSV files come without settings
+    write_json(tmp_path / "runs" / PLACE / "settings.json", {"given": {"input_px": 128}})
+    [found] = measure_mask_grid(results, reader)
+    loaded = [reader.load(row.key) for row in results.rows("dataset1", "leukocytemask-aug-et")]
+    expected = np.mean([six_metrics(one.instances > 0, through_grid(one, 128)).miou for one in loaded])
+    assert (found.dataset, found.change, found.images) == ("dataset1", "28x28", len(loaded))
+    assert found.metrics.miou == pytest.approx(expected)
+    assert 0.95 < found.metrics.miou < 1

@@ -33,7 +33,7 @@ from train.model.config import PAPER
 from train.model.leukocytemask import LeukocyteMask
 
 COMMITTED = Path(__file__).parents[4] / "docs" / "results" / "experiment"
-MEASURED = {"label_noise.csv", "thresholds.csv"}
+MEASURED = {"label_noise.csv", "mask_grid.csv", "thresholds.csv"}
 TEXTS = {"table1.csv", "table1.md", "analysis.md", "index.html"}
 
 
@@ -232,7 +232,7 @@ def test_the_analysis_lists_the_five_worst_and_counts_pixels_of_outline(tmp_path
         Measured(dataset="dataset1", change=change, images=8, metrics=metrics(0.9, error))
         for change, error in (("shrunk", 0.01), ("grown", 0.02))
     ]
-    text = analysis_markdown(results, noise, [])
+    text = analysis_markdown(results, noise, [], [])
     mean = sum(range(8)) / 800
     assert f"| FCN | {mean:.5f} | {mean / 0.015:.2f} | 5 of 8 | 0.2500 |" in text
     assert "| `p7` | 0 | 0.94000 |" in text
@@ -242,7 +242,7 @@ def test_the_analysis_lists_the_five_worst_and_counts_pixels_of_outline(tmp_path
 def test_the_analysis_sets_other_thresholds_beside_the_paper(tmp_path: Path) -> None:
     write_fold(tmp_path, "dataset1/leukocytemask-aug-et/fold0", {"a": metrics(0.9, 0.01)})
     cut = Measured(dataset="dataset1", change="0.7", images=1, metrics=metrics(0.95, 0.02))
-    text = analysis_markdown(read_results(tmp_path), [], [cut])
+    text = analysis_markdown(read_results(tmp_path), [], [cut], [])
     assert "| 0.7 | 1 | 0.95000 |" in text
     assert "| paper, 0.5 |  | 0.99544 |" in text
 
@@ -251,7 +251,7 @@ def test_the_analysis_says_what_masks_on_proposals_change(tmp_path: Path) -> Non
     place = "dataset1/leukocytemask-aug-et/fold0"
     folder = write_fold(tmp_path / "runs", place, {"a": metrics(0.9, 0.01), "b": metrics(0.8, 0.03)})
     write_fold(tmp_path / "other", place, {"a": metrics(0.5, 0.2)}).rename(folder / "masks-on-proposals")
-    text = analysis_markdown(read_results(tmp_path / "runs"), [], [])
+    text = analysis_markdown(read_results(tmp_path / "runs"), [], [], [])
     assert "| LeukocyteMask (Aug-ET), refined boxes | 2 | 0.85000 |" in text
     assert "| LeukocyteMask (Aug-ET), proposals | 1 | 0.50000 |" in text
 
