@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from edge.types import Floats
 
+AT_EDGE_PX = 0.5  # a box that ends this near to the picture's edge is taken to reach it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letterbox:
@@ -114,10 +116,10 @@ def paste_mask(mask: Floats, mask_box: Floats, width: int, height: int) -> MaskP
     size = mask.shape[0]
     rimmed = np.pad(np.asarray(mask, np.float32), 1)
     for axis, rim, inner, at_edge in (
-        (rimmed.T, 0, 1, x0 <= 0),
-        (rimmed.T, -1, -2, x1 >= width),
-        (rimmed, 0, 1, y0 <= 0),
-        (rimmed, -1, -2, y1 >= height),
+        (rimmed.T, 0, 1, x0 < AT_EDGE_PX),
+        (rimmed.T, -1, -2, x1 > width - AT_EDGE_PX),
+        (rimmed, 0, 1, y0 < AT_EDGE_PX),
+        (rimmed, -1, -2, y1 > height - AT_EDGE_PX),
     ):
         if at_edge:
             axis[rim] = axis[inner]

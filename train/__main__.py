@@ -1,4 +1,4 @@
-"""`python -m train` (also `edge-train`): fit a model, judge a model, list pictures, report the experiment."""
+"""`python -m train` (also `edge-train`): fit a model, judge it and its scores, list pictures, report the experiment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from edge.errors import EdgeError
-from train import evaluate, fit, listing
+from train import evaluate, fit, listing, reliability
 from train.experiment import command as crossval
 from train.experiment.report import command as report
 
@@ -20,6 +20,9 @@ def build_parser() -> argparse.ArgumentParser:
     two = commands.add_parser("evaluate", help="judge a model on labelled pictures")
     evaluate.add_evaluate_arguments(two)
     two.set_defaults(run=evaluate.run_evaluate)
+    scores = commands.add_parser("reliability", help="what scores and thresholds are worth, from an evaluation")
+    reliability.add_reliability_arguments(scores)
+    scores.set_defaults(run=reliability.run_reliability)
     three = commands.add_parser("list", help="name the pictures of one side of a split")
     listing.add_list_arguments(three)
     three.set_defaults(run=listing.run_list)

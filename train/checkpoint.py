@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +13,40 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from edge.errors import ModelError
+from edge.errors import DiskFullError, ModelError
 from train.model.config import ModelConfig
 from train.model.leukocytemask import LeukocyteMask
 
 
 def save_weights(path: Path, weights: dict[str, Tensor], config: ModelConfig, facts: dict[str, Any]) -> None:
     """Write weights with the network's configuration and any facts about the run; replaces the file at once."""
+    save_described(path, weights, config.to_dict(), facts)
+
+
+def save_described(path: Path, weights: dict[str, Tensor], config: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Write the weights of any network with what it is and any facts about the run; replaces the file at once."""
+    metadata = {"config": json.dumps(config), "facts": json.dumps(facts)}
+    with replacing(path) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary, metadata)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write in place of `path`, which it replaces at the end.
+
+    Raises DiskFullError, leaving the old file as it was, where that cannot be written: torch and safetensors have
+    errors of their own for it.
+    """
     temporary = path.with_suffix(".tmp")
-    metadata = {"config": json.dumps(config.to_dict()), "facts": json.dumps(facts)}
-    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary, metadata)
-    temporary.replace(path)
+    try:
+        yield temporary
+        temporary.replace(path)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise DiskFullError(
+            f"{path} cannot be written ({str(error).splitlines()[0]}); make room there, then the same command goes on "
+            "from the last checkpoint"
+        ) from error
 
 
 def load_model(path: Path) -> tuple[LeukocyteMask, dict[str, Any]]:
@@ -45,9 +70,8 @@ def load_model(path: Path) -> tuple[LeukocyteMask, dict[str, Any]]:
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write everything that a resumed run needs; a kill leaves either the old file or the new one."""
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
 
 
 def load_state(path: Path) -> dict[str, Any]:

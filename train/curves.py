@@ -13,11 +13,13 @@ class CurveLog:
         self.path = path
         rows = [row for row in read_rows(path) if int(float(row["step"])) <= resume_step] if resume_step else []
         self._fields: list[str] = list(rows[0]) if rows else []
-        with path.open("w", newline="") as file:
+        temporary = path.with_suffix(".tmp")  # a kill in here loses nothing
+        with temporary.open("w", newline="") as file:
             if rows:
                 writer = csv.DictWriter(file, self._fields)
                 writer.writeheader()
                 writer.writerows(rows)
+        temporary.replace(path)
 
     def add(self, row: dict[str, float]) -> None:
         """Append one row; the first row decides the columns."""

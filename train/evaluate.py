@@ -2,8 +2,8 @@
 
     python -m train evaluate model.onnx --data DATA --split train/splits/published.json --side test --out runs/judged
 
-Writes `images.csv` (a row per picture) and `summary.json`, and prints a table. Masks are pasted at the picture's own
-resolution by the same code as at the microscope.
+Writes `images.csv` (a row per picture), `cells.csv` (a row per predicted cell) and `summary.json`, and prints a table.
+Masks are pasted at the picture's own resolution by the same code as at the microscope.
 """
 
 from __future__ import annotations
@@ -24,7 +24,16 @@ from train.data.sample import Sample
 from train.data.splits import SIDES, read_split
 from train.judge import MASK_THRESHOLD, ImageResult, Segment, judge
 from train.pictures import draw_worst
-from train.report import CSV_NAME, SUMMARY_NAME, print_table, summarise, write_images, write_summary
+from train.report import (
+    CELLS_NAME,
+    CSV_NAME,
+    SUMMARY_NAME,
+    print_table,
+    summarise,
+    write_cells,
+    write_images,
+    write_summary,
+)
 
 
 def evaluate(
@@ -69,7 +78,9 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         "--split", type=Path, metavar="FILE", help="split file; without it every labelled picture counts"
     )
     parser.add_argument("--side", choices=SIDES, default="test", help="side of the split (default: test)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=f"for {CSV_NAME} and {SUMMARY_NAME}")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help=f"for {CSV_NAME}, {CELLS_NAME} and {SUMMARY_NAME}"
+    )
     parser.add_argument("--threshold", type=float, metavar="T", help="score threshold (default: the model's own)")
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="draw truth and prediction of the worst pictures")
 
@@ -88,6 +99,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     summaries = summarise(results)
     args.out.mkdir(parents=True, exist_ok=True)
     write_images(results, args.out / CSV_NAME)
+    write_cells(results, args.out / CELLS_NAME)
     write_summary(summaries, args.out / SUMMARY_NAME)
     print_table(summaries, Console())
     if args.pictures is not None:

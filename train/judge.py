@@ -28,6 +28,7 @@ class ImageResult:
     cells, found, false_cells : true cells, those matched at IoU 0.5, and predicted cells that match none
     matched_ious : mask IoU of each matched cell
     truncated : the model had fewer slots than it found cells
+    scored : score and verdict (see `Matching`) of each predicted cell
     """
 
     key: str
@@ -40,6 +41,7 @@ class ImageResult:
     false_cells: int
     matched_ious: tuple[float, ...]
     truncated: bool
+    scored: tuple[tuple[float, bool | None], ...] = ()
 
 
 def judge(segment: Segment, sample: Sample, mask_threshold: float = MASK_THRESHOLD) -> ImageResult:
@@ -61,6 +63,7 @@ def judge(segment: Segment, sample: Sample, mask_threshold: float = MASK_THRESHO
         false_cells=matching.false_cells,
         matched_ious=matching.ious,
         truncated=instances.truncated,
+        scored=tuple(zip((float(score) for score in instances.scores), matching.verdicts, strict=True)),
     )
 
 

@@ -21,16 +21,21 @@ class Matching:
     ----------
     cells : true cells of which at least one pixel counts
     ious : mask IoU of each true cell that was found, best first
-    false_cells : predicted cells that are no true cell and do not lie mostly where the truth is unknown
+    verdicts : of each predicted cell in order, whether it is a true one; None where it lies mostly in what is unknown
     """
 
     cells: int
     ious: tuple[float, ...]
-    false_cells: int
+    verdicts: tuple[bool | None, ...]
 
     @property
     def found(self) -> int:
         return len(self.ious)
+
+    @property
+    def false_cells(self) -> int:
+        """Predicted cells that are no true cell."""
+        return sum(1 for verdict in self.verdicts if verdict is False)
 
 
 def match_cells(
@@ -71,7 +76,7 @@ def match_cells(
     return Matching(
         cells=int((truth_areas > 0).sum()),
         ious=tuple(float(iou[pair]) for pair in pairs),
-        false_cells=sum(1 for row in range(len(patches)) if row not in matched and not uncountable[row]),
+        verdicts=tuple(True if row in matched else None if uncountable[row] else False for row in range(len(patches))),
     )
 
 

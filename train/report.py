@@ -17,6 +17,8 @@ from train.judge import ImageResult
 from train.metrics import Estimate, SixMetrics, count_interval, mean_interval, wilson_interval
 
 CSV_NAME = "images.csv"
+CELLS_NAME = "cells.csv"
+CELL_COLUMNS = ("picture", "dataset", "complete", "score", "true")
 SUMMARY_NAME = "summary.json"
 METRICS = tuple(field.name for field in fields(SixMetrics))
 
@@ -99,6 +101,17 @@ def write_images(results: Sequence[ImageResult], path: Path) -> None:
             mean = f"{sum(ious) / len(ious):.6f}" if ious else ""
             counts = (result.cells, result.found, result.false_cells, mean, int(result.truncated))
             writer.writerow((result.key, result.dataset, result.kind or "", int(result.complete), *six, *counts))
+
+
+def write_cells(results: Sequence[ImageResult], path: Path) -> None:
+    """One row per predicted cell: is it a true one (1), none (0), or where nobody knows (empty)?"""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(CELL_COLUMNS)
+        for result in results:
+            for score, verdict in result.scored:
+                true = "" if verdict is None else int(verdict)
+                writer.writerow((result.key, result.dataset, int(result.complete), f"{score:.6f}", true))
 
 
 def write_summary(summaries: dict[str, Summary], path: Path) -> None:

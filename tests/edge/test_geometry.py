@@ -98,6 +98,13 @@ def test_a_perfect_mask_over_an_ungrown_box_does_not_reach_beyond_the_cell(x, y,
     assert (truth & ~pasted).sum() < 0.01 * truth.sum()
 
 
+def test_a_box_at_the_networks_edge_reaches_the_pictures_edge_whatever_the_rounding():
+    for size, network in ((120, 128), (720, 384), (300, 192), (1920, 512)):
+        letterbox = fit_letterbox(size, size, network, network, np.inf)
+        box = letterbox.to_source(np.array([[0, 0, network, network]], np.float32))[0]
+        assert (paste_mask(np.ones((4, 4), np.float32), box, size, size).values == 1).all()
+
+
 def test_a_cell_cut_by_the_pictures_edge_is_pasted_up_to_it():
     patch = paste_mask(np.ones((4, 4), np.float32), np.array([0, 8, 20, 28], np.float32), 40, 40)
     assert (patch.values[2:-2, 0] == 1).all(), "at the picture's edge"

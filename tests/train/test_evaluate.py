@@ -39,7 +39,7 @@ def found(boxes: list[tuple[float, float, float, float]], truncated: bool = Fals
         boxes=array,
         scores=np.linspace(0.9, 0.6, count, dtype=np.float32),
         labels=np.zeros(count, np.int32),
-        masks=np.ones((count, 4, 4), np.float32),
+        masks=np.ones((count, 40, 40), np.float32),  # fine bins: beyond the outermost a mask falls off
         mask_boxes=array,
         truncated=truncated,
     )

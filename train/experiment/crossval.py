@@ -93,9 +93,12 @@ def run_fold(run: FoldRun, processes: Processes, progress: Progress) -> None:
         segment = tuned_watershed(run, progress) if processes.is_first else None
     else:
         learner = build_learner(run)
-        lesson = prepare_lesson(run, processes)
-        progress.update(task, total=lesson.steps)
-        learn(learner, lesson, run.files, processes, advance)
+        if run.files.trained and run.files.best.exists():
+            load_best(learner, run.files)
+        else:
+            lesson = prepare_lesson(run, processes)
+            progress.update(task, total=lesson.steps)
+            learn(learner, lesson, run.files, processes, advance)
         segment = soft_segmenter(learner, run.input_px, processes.device)
     if processes.is_first and segment is not None:
         progress.update(task, total=len(run.fold.test))
@@ -105,7 +108,9 @@ def run_fold(run: FoldRun, processes: Processes, progress: Progress) -> None:
 
 
 def finish(run: FoldRun, segment: SegmentSoft, advance: Callable[[int], None], progress: Progress) -> None:
-    """Predict the test part and declare the run complete."""
+    """Predict the test part and declare the run complete; without complete.json it is predicted again."""
+    if METHODS[run.method].network is not None:
+        run.files.note({"trained": True})
     means = means_of(predict(segment, run.fold.test, run.files, run.settings.prediction.mask, advance))
     write_json(run.files.complete, {"pictures": len(run.fold.test), "means": means})
     run.files.state.unlink(missing_ok=True)
@@ -137,7 +142,7 @@ def predict_masks_on(run: FoldRun, masks_on: MasksOn, processes: Processes, prog
 
 
 def build_learner(run: FoldRun) -> Learner:
-    """The untrained network of a run; seed, data set, method and fold do not change its first weights."""
+    """The untrained network of a run; its first weights depend on the seed alone."""
     seed_torch(run.settings.seed, 0, 0)
     kind, networks = METHODS[run.method].network, run.settings.networks
     if kind == "leukocytemask":

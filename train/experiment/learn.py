@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import time
 from collections.abc import Callable
@@ -12,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from train.checkpoint import AveragedWeights, load_state, save_state
+from edge.errors import ModelError
+from train.checkpoint import AveragedWeights, load_state, save_described, save_state
 from train.curves import CurveLog
 from train.experiment.batches import Batch, EpochBatches
 from train.experiment.learner import Learner
@@ -60,7 +61,7 @@ class Lesson:
 def learn(learner: Learner, lesson: Lesson, files: RunFolder, processes: Processes, advance: Advance) -> None:
     """Train, leaving the best epoch's weights in `files.best` and in the learner's network.
 
-    Goes on from `files.state` if it is there; the outcome is the same as without the interruption. Raises
+    Goes on from `files.state` if it is there; on a CPU the outcome is the same as without the interruption. Raises
     NonFiniteLossError naming the components of the loss.
     """
     training = _Training(learner, lesson, files, processes)
@@ -82,8 +83,13 @@ def learn(learner: Learner, lesson: Lesson, files: RunFolder, processes: Process
 
 
 def load_best(learner: Learner, files: RunFolder) -> None:
-    """Give the learner's network the weights of the best epoch, ready to segment."""
-    learner.network.load_state_dict(load_file(files.best))
+    """Give the learner's network the weights of the best epoch, ready to segment; raises ModelError without them."""
+    try:
+        learner.network.load_state_dict(load_file(files.best))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ModelError(
+            f"{files.best} cannot be read ({str(error).splitlines()[0]}); delete {files.folder} to run this fold anew"
+        ) from error
     learner.network.eval()
 
 
@@ -160,11 +166,7 @@ class _Training:
         if figures["miou"] > self.best:
             self.best = figures["miou"]
             facts = {"epoch": self.epoch, "step": self.step, **figures}
-            metadata = {"config": json.dumps(learner.description()), "facts": json.dumps(facts)}
-            weights = {name: value.contiguous() for name, value in learner.network.state_dict().items()}
-            temporary = self.files.best.with_suffix(".tmp")
-            save_file(weights, temporary, metadata)
-            temporary.replace(self.files.best)
+            save_described(self.files.best, learner.network.state_dict(), learner.description(), facts)
         return figures
 
     def save(self) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from train.data.folder import MaskFile
 from train.data.sample import Sample, load
+from train.experiment.crop_files import write_crop
 
 SIDE_PX = 256
 
@@ -33,8 +33,9 @@ def lisc_crops(fields: list[Sample], folder: Path) -> list[Sample]:
             window = slice(top, top + SIDE_PX), slice(left, left + SIDE_PX)
             name = f"{field.source_id}-{number}"
             image, mask = (folder / part / f"{name}.png" for part in ("images", "masks"))
-            _write_once(image, loaded.image[window])
-            _write_once(mask, loaded.instances[window].astype(np.uint16))
+            if not image.exists():
+                write_crop(image, loaded.image[window])
+            write_crop(mask, loaded.instances[window].astype(np.uint16))  # always: labels are corrected now and then
             crops.append(replace(field, image_path=image, source_id=name, labels=MaskFile(path=mask)))
     return crops
 
@@ -42,9 +43,3 @@ def lisc_crops(fields: list[Sample], folder: Path) -> list[Sample]:
 def _start(middle: int, extent: int) -> int:
     """First row or column of a crop about `middle` that stays inside."""
     return max(0, min(middle - SIDE_PX // 2, extent - SIDE_PX))
-
-
-def _write_once(path: Path, pixels: np.ndarray) -> None:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), pixels)

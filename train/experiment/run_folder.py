@@ -46,6 +46,11 @@ class RunFolder(RunFiles):
         """Add to what the run was made with."""
         write_json(self.settings, read_json(self.settings) | facts)
 
+    @property
+    def trained(self) -> bool:
+        """True if the training came to its end: `best` then holds its outcome, though the test part may be unseen."""
+        return bool(read_json(self.settings).get("trained", False))
+
     def _refuse_others(self, given: dict[str, Any]) -> None:
         before = read_json(self.settings).get("given", {})
         now = json.loads(json.dumps(given))

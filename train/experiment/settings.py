@@ -26,7 +26,7 @@ class _Section(BaseModel):
 
 
 class Training(_Section):
-    """How a network learns; the defaults are what section 3.3 of the paper says and nothing beyond it."""
+    """How a network learns; the defaults are what section 3.3 of the paper says; it names no epochs."""
 
     epochs: Annotated[int, Field(gt=0)] = 200
     batch: Annotated[int, Field(gt=0, description="pictures per step and process")] = 2
@@ -56,7 +56,7 @@ class Prediction(_Section):
     """From scores and soft masks to a segmentation."""
 
     score: Annotated[float, Field(gt=0, lt=1, description="cells of LeukocyteMask below it are not used")] = 0.5
-    mask: Annotated[float, Field(gt=0, lt=1, description="threshold of the soft mask (section 3.4)")] = 0.5
+    mask: Annotated[float, Field(ge=0.5, le=0.5, description="threshold of the soft mask, fixed by section 3.4")] = 0.5
 
 
 class ExperimentSettings(_Section):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from edge.simulator import SmearParameters, draw_field
 from edge.types import Image, Ints
 from train.data.open import read_dataset
 from train.data.sample import Sample
+from train.experiment.crop_files import write_crop
 
 COUNT = 30
 SIDE_PX = 120
@@ -21,12 +21,10 @@ def simulated_samples(folder: Path) -> list[Sample]:
     """Read the crops, or draw them first: `images` and `masks` side by side."""
     done = folder / "masks" / f"{COUNT - 1}.png"  # written last
     if not done.exists():
-        for name in ("images", "masks"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
         for number in range(COUNT):
             image, instances = _draw(number)
-            cv2.imwrite(str(folder / "images" / f"{number}.png"), image)
-            cv2.imwrite(str(folder / "masks" / f"{number}.png"), instances.astype(np.uint8))
+            write_crop(folder / "images" / f"{number}.png", image)
+            write_crop(folder / "masks" / f"{number}.png", instances.astype(np.uint8))
     return read_dataset(folder)
 
 

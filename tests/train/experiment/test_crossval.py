@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -120,6 +121,28 @@ def test_a_finished_run_is_skipped(smoke: Path, capsys: pytest.CaptureFixture[st
     assert crossval(smoke, "--smoke", "--config", str(smoke.parent / "tiny1.toml"), "--method", "unet") == 0
     assert "simulated/unet/fold0: finished before" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in files} == before
+
+
+def test_a_trained_run_without_its_mark_of_completion_is_only_predicted_again(smoke: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke, tmp_path / "runs")
+    folder = tmp_path / "runs" / "simulated" / "unet" / "fold0"
+    before = {name: (folder / name).read_bytes() for name in ("best.safetensors", "losses.csv", "masks/0.png")}
+    (folder / "complete.json").unlink()
+    (folder / "masks" / "0.png").unlink()
+    assert crossval(tmp_path / "runs", "--smoke", "--config", str(config_file(tmp_path, 1)), "--method", "unet") == 0
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    assert (folder / "complete.json").exists()
+
+
+def test_weights_that_cannot_be_read_are_told_as_such(
+    smoke: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(smoke, tmp_path / "runs")
+    folder = tmp_path / "runs" / "simulated" / "unet" / "fold0"
+    (folder / "complete.json").unlink()
+    (folder / "best.safetensors").write_bytes(b"broken")
+    assert crossval(tmp_path / "runs", "--smoke", "--config", str(config_file(tmp_path, 1)), "--method", "unet") == 5
+    assert "best.safetensors cannot be read" in capsys.readouterr().err
 
 
 def test_a_run_is_not_continued_with_other_settings(smoke: Path, capsys: pytest.CaptureFixture[str]) -> None:

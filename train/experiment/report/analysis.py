@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statistics import fmean, median
+from statistics import fmean
 
 from train.experiment.report.measured import Measured
 from train.experiment.report.published import DATASET_TITLES, METHOD_TITLES, METRIC_TITLES, PUBLISHED
@@ -23,7 +23,7 @@ def analysis_markdown(results: Results, noise: list[Measured], thresholds: list[
     lines = ["# Where the methods fail", ""]
     lines += [
         "One pixel of outline: the metrics of the truth shrunk and grown by one pixel, judged against the truth "
-        "itself. A pixel is the finest step of a drawn outline and is taken as the noise of the labels. A method's ME "
+        "itself. A pixel is the finest step of a drawn outline: a label may well be off by that much. A method's ME "
         "divided by the mean ME of the two says by how many pixels of outline it is off, if it is off evenly.",
         "",
     ]
@@ -51,7 +51,7 @@ def _noise_lines(noise: list[Measured]) -> list[str]:
 
 
 def _grid_lines(grid: list[Measured]) -> list[str]:
-    """What LeukocyteMask could reach at most in its grid."""
+    """What LeukocyteMask's own training target gives when it is pasted back."""
     if not grid:
         return []
     lines = [
@@ -80,16 +80,15 @@ def _threshold_lines(thresholds: list[Measured]) -> list[str]:
 
 
 def _method_lines(results: Results, dataset: str, noise: list[Measured]) -> list[str]:
-    """Mean error of each method, in pixels of outline where that is known, and its time."""
+    """Mean error of each method, in pixels of outline where that is known."""
     pixel = fmean(one.metrics.me for one in noise) if noise else 0.0
-    lines = _table(("Method", "Mean ME", "in px of outline", "Pictures with Dice below 0.9", "Median s per picture"))
+    lines = _table(("Method", "Mean ME", "in px of outline", "Pictures with Dice below 0.9"))
     for method in results.methods(dataset):
         rows = results.rows(dataset, method)
         error = fmean(row.metrics.me for row in rows)
         low = sum(1 for row in rows if row.metrics.dice < 0.9)
         outline = f"{error / pixel:.2f}" if pixel else "-"
-        seconds = f"{median(row.seconds for row in rows):.4f}"
-        lines.append(_line((METHOD_TITLES[method], f"{error:.5f}", outline, f"{low} of {len(rows)}", seconds)))
+        lines.append(_line((METHOD_TITLES[method], f"{error:.5f}", outline, f"{low} of {len(rows)}")))
     return [*lines, ""]
 
 
@@ -98,7 +97,11 @@ def _proposal_lines(results: Results, dataset: str) -> list[str]:
     runs = [run for run in results.runs if run.dataset == dataset and run.on_proposals]
     if not runs:
         return []
-    lines = ["Masks on the RPN's proposals, as the paper words it, in place of the refined boxes:", ""]
+    lines = [
+        "Masks on the RPN's proposals, as the paper words it, in place of the refined boxes. The mask branch was "
+        "trained on refined boxes: this is what other boxes change at test time, not another training.",
+        "",
+    ]
     lines += _table(("Method", "Pictures", *METRIC_TITLES.values()))
     for method in dict.fromkeys(run.method for run in runs):
         rows = [row for run in runs if run.method == method for row in run.rows]

@@ -94,7 +94,7 @@ def _augmentations(results: Results, reader: CaseReader, out: Path) -> Figure:
         dataset=None,
         caption="Figure 9: what each operation of the augmentation does to one picture of each data set; the outline "
         "(green) of the cell moves with it. In training the angle and the strength are drawn at random.",
-        alt="A column of pictures per data set: the original, flipped both ways, turned, deformed, blurred, brighter.",
+        alt="A column of pictures per data set: the original, flipped both ways, turned, deformed, blurred, darker.",
     )
 
 

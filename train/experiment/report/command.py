@@ -60,8 +60,8 @@ def _write(results: Results, runs: Path, out: Path, data: list[Path] | None) -> 
         with TemporaryDirectory(prefix="leukoedge-") as scratch:
             reader = CaseReader(results, runs, data, Path(scratch))
             noise = measure_label_noise(results, reader)
-            thresholds = measure_thresholds(results, reader)
-            grid = measure_mask_grid(results, reader)
+            thresholds = measure_thresholds(results, reader) or thresholds  # committed results have no soft masks
+            grid = measure_mask_grid(results, reader) or grid
             texts |= {
                 NOISE_NAME: measured_csv(noise),
                 THRESHOLDS_NAME: measured_csv(thresholds),
@@ -104,7 +104,7 @@ def _plots(results: Results, out: Path, notes: list[str]) -> list[Figure]:
                     path=curves,
                     dataset=dataset,
                     caption="Figure 10: validation loss of LeukocyteMask under the augmentations that were run.",
-                    alt=f"Validation loss against training step on {title}.",
+                    alt=f"Validation loss against epoch on {title}.",
                 )
             )
     return figures

@@ -18,25 +18,25 @@ LOSS = "loss"
 STYLES = {"leukocytemask-noaug": ":", "leukocytemask-aug-noet": "--", "leukocytemask-aug-et": "-"}
 
 Curve = list[tuple[float, float]]
-"""(step, validation loss) of one fold."""
+"""(epoch, validation loss) of one fold; folds of a few pictures more or less have other numbers of steps."""
 
 
 def read_curve(run: Run) -> Curve:
     """The validation loss of a run; empty if it has no curve file. Raises ConfigurationError for a broken one."""
     try:
-        curve = [(float(row["step"]), float(row[LOSS])) for row in read_rows(run.validation)]
+        curve = [(float(row["epoch"]), float(row[LOSS])) for row in read_rows(run.validation)]
     except (KeyError, ValueError, TypeError) as error:
         raise ConfigurationError(
-            f"{run.validation} is not a curve file with the columns step and {LOSS} ({error}); run this fold again"
+            f"{run.validation} is not a curve file with the columns epoch and {LOSS} ({error}); run this fold again"
         ) from error
-    broken = [step for step, loss in curve if not (math.isfinite(step) and math.isfinite(loss))]
+    broken = [epoch for epoch, loss in curve if not (math.isfinite(epoch) and math.isfinite(loss))]
     if broken:
-        raise ConfigurationError(f"{run.validation} has a loss that is no number at step {broken[0]:g}; run it again")
+        raise ConfigurationError(f"{run.validation} has a loss that is no number at epoch {broken[0]:g}; run it again")
     return curve
 
 
 def draw_learning_curves(results: Results, dataset: str, path: Path) -> Path | None:
-    """A thin line per fold and, of several folds validated at the same steps, their mean; None if there is no curve."""
+    """A thin line per fold and, of several folds of as many epochs, their mean; None if there is no curve."""
     curves = {method: [read_curve(run) for run in results.of(dataset, method)] for method in OWN_METHODS}
     curves = {method: [curve for curve in group if curve] for method, group in curves.items()}
     if not any(curves.values()):
@@ -57,7 +57,7 @@ def draw_learning_curves(results: Results, dataset: str, path: Path) -> Path | N
             if mean:
                 panel.plot(*zip(*mean, strict=True), **look, linewidth=2, label=label)
         panel.set_title(f"{DATASET_TITLES[dataset]}: validation loss", fontsize=11)
-        panel.set_xlabel("training step")
+        panel.set_xlabel("epoch")
         panel.set_ylabel("validation loss")
         panel.grid(alpha=0.3)
         panel.legend(fontsize=9)
@@ -65,9 +65,9 @@ def draw_learning_curves(results: Results, dataset: str, path: Path) -> Path | N
 
 
 def mean_curve(curves: list[Curve]) -> Curve:
-    """The mean over folds at each step; empty unless there are several folds, all validated at the same steps."""
-    steps = [[step for step, _ in curve] for curve in curves]
-    if len(curves) < 2 or any(other != steps[0] for other in steps):
+    """The mean over folds at each epoch; empty unless there are several folds, all of the same epochs."""
+    epochs = [[epoch for epoch, _ in curve] for curve in curves]
+    if len(curves) < 2 or any(other != epochs[0] for other in epochs):
         return []
     means = np.mean([[loss for _, loss in curve] for curve in curves], axis=0)
-    return list(zip(steps[0], means.tolist(), strict=True))
+    return list(zip(epochs[0], means.tolist(), strict=True))

@@ -1,7 +1,6 @@
 """What one pixel of outline is worth: the metrics of the truth grown and shrunk by one pixel against itself.
 
-A pixel is the finest step of a drawn outline and is taken as the estimate of the labels' noise: differences between
-methods well below these figures say little.
+A pixel is the finest step of a drawn outline: a label may well be off by that much.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the grid of the soft masks costs alone: the true masks in the network's bins over their own boxes, pasted back.
 
-No network that answers in this grid does better, except by luck.
+That is the target that the mask branch is trained with; a network that learnt it perfectly would score this.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def measure_mask_grid(results: Results, reader: CaseReader) -> list[Measured]:
 
 
 def through_grid(loaded: LoadedSample, input_px: int) -> NDArray[np.bool_]:
-    """All cells of a picture bool [H, W] as the best possible network of this input size and grid would give them."""
+    """All cells of a picture bool [H, W] as a network that learnt its target perfectly would give them."""
     letterbox = to_square(loaded.image, input_px).letterbox
     target = to_target(to_square_example(loaded, input_px))
     height, width = loaded.instances.shape

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from train.experiment.report.published import DATASET_TITLES
-from train.experiment.report.table import TABLE_HEADER, Entry, explanation, remarks, table_rows
+from train.experiment.report.table import MISSING, TABLE_HEADER, Entry, commands_of, explanation, remarks, table_rows
 
 CSS = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 76rem; margin: 2rem auto;
@@ -76,8 +76,8 @@ def _list(lines: Sequence[str]) -> str:
 
 
 def _commands(entries: list[Entry]) -> str:
-    commands = [escape(entry.command) for entry in entries if not entry.means]
-    return "<p>Not run; each is one command:</p>\n<pre>" + "\n".join(commands) + "</pre>" if commands else ""
+    commands = [escape(command) for command in commands_of(entries)]
+    return f"<p>{MISSING}:</p>\n<pre>" + "\n".join(commands) + "</pre>" if commands else ""
 
 
 def _figure(figure: Figure) -> str:

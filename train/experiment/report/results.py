@@ -9,17 +9,20 @@ import csv
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from edge.errors import ConfigurationError
 from train.experiment.predict import HEADER
 from train.experiment.report.published import DATASET_TITLES, FOLDS, METHOD_TITLES
+from train.experiment.run_folder import read_json
 from train.metrics import SixMetrics
 from train.report import METRICS
 
 IMAGES_NAME = "images.csv"
 PROPOSALS_NAME = "masks-on-proposals"
+SETTINGS_NAME = "settings.json"
 _FOLD = re.compile(r"fold(\d+)")
 
 
@@ -38,6 +41,7 @@ class Run:
     """One finished fold of one method on one data set.
 
     `on_proposals` are the same pictures once more with masks on the RPN's boxes; empty where that was not measured.
+    `given` is what the run was asked for; empty where no settings.json lies beside the CSV files.
     """
 
     dataset: str
@@ -46,6 +50,12 @@ class Run:
     folder: Path
     rows: tuple[ImageRow, ...]
     on_proposals: tuple[ImageRow, ...] = ()
+    given: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What must be the same in all folds of a method."""
+        return {key: value for key, value in self.given.items() if key != "fold"}
 
     @property
     def validation(self) -> Path:
@@ -111,6 +121,7 @@ def read_results(runs: Path) -> Results:
     for dataset in results.datasets():
         for method in results.methods(dataset):
             _refuse_twice(results.of(dataset, method))
+            _refuse_mixed(results.of(dataset, method))
     return results
 
 
@@ -146,7 +157,7 @@ def _is_unfinished(folder: Path) -> bool:
 def _read_run(folder: Path) -> Run:
     dataset, method, fold = folder.parts[-3:]
     place = (dataset, method, fold.removeprefix("fold"))
-    proposals = folder / PROPOSALS_NAME / IMAGES_NAME
+    proposals, settings = folder / PROPOSALS_NAME / IMAGES_NAME, folder / SETTINGS_NAME
     return Run(
         dataset=dataset,
         method=method,
@@ -154,6 +165,7 @@ def _read_run(folder: Path) -> Run:
         folder=folder,
         rows=_read_rows(folder / IMAGES_NAME, place),
         on_proposals=_read_rows(proposals, place) if proposals.exists() else (),
+        given=read_json(settings).get("given", {}) if settings.exists() else {},
     )
 
 
@@ -188,6 +200,19 @@ def _row(line: dict[str, str], place: tuple[str, str, str]) -> ImageRow:
     if not (math.isfinite(seconds) and seconds >= 0):
         raise ValueError(f"the seconds {seconds} of {line['key']} are no time")
     return ImageRow(key=line["key"], fold=int(line["fold"]), metrics=SixMetrics(**metrics), seconds=seconds)
+
+
+def _refuse_mixed(runs: list[Run]) -> None:
+    """The folds of a method are of one experiment."""
+    for run in runs[1:]:
+        differing = sorted(
+            key for key in runs[0].recipe.keys() | run.recipe.keys() if runs[0].recipe.get(key) != run.recipe.get(key)
+        )
+        if differing:
+            raise ConfigurationError(
+                f"{runs[0].folder} and {run.folder} were not run with the same {', '.join(differing)}; "
+                "their mean would say nothing, report them apart"
+            )
 
 
 def _refuse_twice(runs: list[Run]) -> None:

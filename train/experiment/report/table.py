@@ -6,6 +6,8 @@ import csv
 import io
 import math
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
 
 from train.experiment.report.published import (
     BETTER_HIGH,
@@ -17,12 +19,15 @@ from train.experiment.report.published import (
     contradicts_itself,
     highest_dice,
 )
+from train.experiment.report.recipe import describe
 from train.experiment.report.results import Results
-from train.metrics import Estimate, mean_interval
+from train.metrics import Estimate, SixMetrics, mean_interval
 from train.report import METRICS
 
 COMMAND = "python -m train crossval --config train/configs/experiment/cpu.toml --dataset {dataset} --method {method}"
 NOT_RUN = "not run"
+ALIKE = "\u2248"  # almost equal
+MISSING = "Not run, or not in all folds; each is one command"
 TARGET_METHOD, TARGET_METRICS, TARGET_GAP = "leukocytemask-aug-et", ("precision", "miou", "me"), 0.005
 TABLE_HEADER = ("Method", "", *METRIC_TITLES.values(), "Images", "Folds")
 
@@ -36,6 +41,9 @@ class Entry:
     images : test pictures of all folds run
     folds : the folds run, of 0..4
     means : mean and interval of each metric over those pictures; empty if the method was not run
+    pictures : key -> metrics of each of those pictures
+    recipe : how the runs were made, in words; empty where that is not known
+    smoke : true for a trial on a few pictures
     """
 
     dataset: str
@@ -43,11 +51,18 @@ class Entry:
     images: int
     folds: tuple[int, ...]
     means: dict[str, Estimate]
+    pictures: dict[str, SixMetrics]
+    recipe: str
+    smoke: bool
 
     @property
     def command(self) -> str:
-        """The command that runs this method on this data set."""
-        return COMMAND.format(dataset=self.dataset, method=self.method)
+        """The command that runs what was not run of this method on this data set; empty if all folds were."""
+        missing = [str(fold) for fold in range(FOLDS) if fold not in self.folds]
+        if not missing:
+            return ""
+        command = COMMAND.format(dataset=self.dataset, method=self.method)
+        return command if not self.folds else f"{command} --fold {' '.join(missing)}"
 
     @property
     def in_paper(self) -> bool:
@@ -71,19 +86,23 @@ def entries_of(results: Results) -> dict[str, list[Entry]]:
 
 
 def _entry(results: Results, dataset: str, method: str) -> Entry:
-    rows = results.rows(dataset, method)
+    rows, runs = results.rows(dataset, method), results.of(dataset, method)
+    given = runs[0].given if runs else {}
     means = {metric: mean_interval([getattr(row.metrics, metric) for row in rows]) for metric in METRICS}
     return Entry(
         dataset=dataset,
         method=method,
         images=len(rows),
-        folds=tuple(run.fold for run in results.of(dataset, method)),
+        folds=tuple(run.fold for run in runs),
         means=means if rows else {},
+        pictures={row.key: row.metrics for row in rows},
+        recipe=describe(given),
+        smoke=bool(given.get("smoke", False)),
     )
 
 
 def table_csv(entries: dict[str, list[Entry]]) -> str:
-    """A line per data set, method and metric; what was not run has no figures but the command that runs it."""
+    """A line per data set, method and metric; what was not run has no figures; the command runs what is missing."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
@@ -92,16 +111,15 @@ def table_csv(entries: dict[str, list[Entry]]) -> str:
     for entry in (entry for group in entries.values() for entry in group):
         folds = " ".join(map(str, entry.folds))
         for metric in METRICS:
-            ours, paper, difference, command = [NOT_RUN, "", ""], "", "", entry.command
+            ours, paper, difference = [NOT_RUN, "", ""], "", ""
             if entry.means:
                 mean = entry.means[metric]
                 ours = ["" if math.isnan(value) else f"{value:.6f}" for value in (mean.value, mean.low, mean.high)]
-                command = ""
             if entry.in_paper:
                 paper = f"{entry.published(metric):.5f}"
                 difference = f"{entry.difference(metric):.6f}" if entry.means else ""
             place = (entry.dataset, entry.method, metric, entry.images, folds)
-            writer.writerow((*place, *ours, paper, difference, command))
+            writer.writerow((*place, *ours, paper, difference, entry.command))
     return out.getvalue()
 
 
@@ -125,8 +143,11 @@ def table_rows(entries: list[Entry]) -> list[tuple[str, ...]]:
 def remarks(entries: list[Entry]) -> list[str]:
     """Sentences below the table of one data set: the target, the orders found, the paper's contradictions."""
     if not entries[0].in_paper:
-        return ["No data set of the paper: a trial of the programs, whose figures say nothing about the methods."]
-    return [*_target(entries), *_orders(entries), *_contradictions(entries)]
+        return [
+            "No data set of the paper: a trial of the programs, whose figures say nothing about the methods.",
+            *_recipes(entries),
+        ]
+    return [*_recipes(entries), *_target(entries), *_orders(entries), *_contradictions(entries)]
 
 
 def table_markdown(entries: dict[str, list[Entry]]) -> str:
@@ -137,11 +158,16 @@ def table_markdown(entries: dict[str, list[Entry]]) -> str:
         lines += ["| " + " | ".join(TABLE_HEADER) + " |", "|---|---|" + "---:|" * (len(TABLE_HEADER) - 2)]
         lines += ["| " + " | ".join(row) + " |" for row in table_rows(group)]
         lines += ["", *(f"- {remark}" for remark in remarks(group)), ""]
-        missing = [entry for entry in group if not entry.means]
-        if missing:
-            lines += ["Not run; each is one command:", ""]
-            lines += ["```sh", *(entry.command for entry in missing), "```", ""]
+        commands = commands_of(group)
+        if commands:
+            lines += [f"{MISSING}:", ""]
+            lines += ["```sh", *commands, "```", ""]
     return "\n".join(lines)
+
+
+def commands_of(entries: list[Entry]) -> list[str]:
+    """What runs all that was not run."""
+    return [entry.command for entry in entries if entry.command]
 
 
 def explanation() -> list[str]:
@@ -156,6 +182,19 @@ def explanation() -> list[str]:
 
 def _text(mean: Estimate) -> str:
     return f"{mean.value:.5f}" + ("" if math.isnan(mean.low) else f" ({mean.low:.5f} to {mean.high:.5f})")
+
+
+def _recipes(entries: list[Entry]) -> list[str]:
+    """How the runs were made, methods that were made alike together."""
+    groups: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.recipe:
+            groups.setdefault(entry.recipe, []).append(METHOD_TITLES[entry.method])
+    lines = [f"{', '.join(titles)}: {recipe}." for recipe, titles in groups.items()]
+    trials = [METHOD_TITLES[entry.method] for entry in entries if entry.smoke]
+    if trials:
+        lines.append(f"A smoke run on a few pictures, whose figures say nothing: {', '.join(trials)}.")
+    return lines
 
 
 def _target(entries: list[Entry]) -> list[str]:
@@ -175,16 +214,26 @@ def _target(entries: list[Entry]) -> list[str]:
 
 
 def _orders(entries: list[Entry]) -> list[str]:
-    """Best first, ours and the paper's order of the same methods."""
+    """Best first on the pictures that all methods were tested on, beside the paper's order of the same methods."""
     run = [entry for entry in entries if entry.means]
     if len(run) < 2:
         return []
-    lines = []
+    shared = sorted(set.intersection(*(set(entry.pictures) for entry in run)))
+    if not shared:
+        return ["The methods share no test picture, so they have no order."]
+    lines = [
+        f"The orders are those on the {len(shared)} pictures that all methods run were tested on; {ALIKE} stands "
+        "between two that these pictures do not tell apart (the 95 % interval of their paired difference contains 0)."
+    ]
     for metric in METRICS:
         sign = -1 if metric in BETTER_HIGH else 1
-        ours = sorted(run, key=lambda entry: sign * entry.means[metric].value)
+        values = {entry.method: [getattr(entry.pictures[key], metric) for key in shared] for entry in run}
+        ours = sorted(run, key=lambda entry: sign * fmean(values[entry.method]))
         paper = sorted(run, key=lambda entry: sign * entry.published(metric))
-        found = " > ".join(METHOD_TITLES[entry.method] for entry in ours)
+        found = METHOD_TITLES[ours[0].method]
+        for better, worse in pairwise(ours):
+            paired = mean_interval([a - b for a, b in zip(values[better.method], values[worse.method], strict=True)])
+            found += f" {'>' if paired.low * paired.high > 0 else ALIKE} {METHOD_TITLES[worse.method]}"
         printed = " > ".join(METHOD_TITLES[entry.method] for entry in paper)
         same = "as in the paper" if ours == paper else f"the paper has {printed}"
         lines.append(f"Order by {METRIC_TITLES[metric]}, best first: {found}; {same}.")

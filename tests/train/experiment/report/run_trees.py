@@ -38,8 +38,8 @@ def write_fold(runs: Path, place: str, rows: dict[str, SixMetrics], losses: Sequ
             figures = (f"{value:.9g}" for value in (*astuple(six), 0.25))
             writer.writerow((dataset, method, fold.removeprefix("fold"), key, *figures))
     if losses:
-        lines = [f"{100 * (i + 1)},{loss:.6g},0.5" for i, loss in enumerate(losses)]
-        (folder / "validation.csv").write_text("\n".join(["step,loss,score", *lines]) + "\n", encoding="utf-8")
+        lines = [f"{100 * (i + 1)},{i + 1},{loss:.6g},0.5" for i, loss in enumerate(losses)]
+        (folder / "validation.csv").write_text("\n".join(["step,epoch,loss,score", *lines]) + "\n", encoding="utf-8")
     return folder
 
 

@@ -79,17 +79,17 @@ def test_every_method_has_a_colour_of_its_own() -> None:
     assert len(set(COLOURS.values())) == len(METHOD_TITLES)
 
 
-def test_a_curve_is_read_and_the_mean_is_over_folds_at_the_same_step(tmp_path: Path) -> None:
+def test_a_curve_is_read_and_the_mean_is_over_folds_at_the_same_epoch(tmp_path: Path) -> None:
     write_fold(tmp_path, "dataset1/leukocytemask-noaug/fold0", {"a": metrics(0.9)}, [1.0, 0.5])
     write_fold(tmp_path, "dataset1/leukocytemask-noaug/fold1", {"b": metrics(0.9)}, [2.0, 0.7])
     results = read_results(tmp_path)
     curves = [read_curve(run) for run in results.runs]
-    assert curves[0] == [(100, 1.0), (200, 0.5)]
-    assert mean_curve(curves) == [(100, 1.5), (200, pytest.approx(0.6))]
+    assert curves[0] == [(1, 1.0), (2, 0.5)]
+    assert mean_curve(curves) == [(1, 1.5), (2, pytest.approx(0.6))]
     assert draw_learning_curves(results, "dataset1", tmp_path / "curves.png") is not None
 
 
-def test_folds_validated_at_other_steps_have_no_mean() -> None:
+def test_folds_of_other_epochs_have_no_mean() -> None:
     assert mean_curve([[(1.0, 2.0)], [(1.0, 2.0), (2.0, 1.0)]]) == []
     assert mean_curve([[(1.0, 2.0)]]) == []
 
@@ -101,7 +101,7 @@ def test_without_a_curve_there_is_no_figure(tmp_path: Path) -> None:
     assert not (tmp_path / "curves.png").exists()
 
 
-@pytest.mark.parametrize("text", ["step,miou\n1,2\n", "step,loss\n1,much\n", "step,loss\n1\n"])
+@pytest.mark.parametrize("text", ["epoch,miou\n1,2\n", "epoch,loss\n1,much\n", "epoch,loss\n1\n"])
 def test_a_broken_curve_is_refused(tmp_path: Path, text: str) -> None:
     folder = write_fold(tmp_path, "dataset1/leukocytemask-noaug/fold0", {"a": metrics(0.9)})
     (folder / "validation.csv").write_text(text)
@@ -112,5 +112,5 @@ def test_a_broken_curve_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_loss_that_is_no_number_is_refused(tmp_path: Path) -> None:
     write_fold(tmp_path, "dataset1/leukocytemask-noaug/fold0", {"a": metrics(0.9)}, [1.0, math.nan])
-    with pytest.raises(ConfigurationError, match="no number at step 200"):
+    with pytest.raises(ConfigurationError, match="no number at epoch 2"):
         read_curve(read_results(tmp_path).runs[0])

@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.errors import ConfigurationError
 from tests.train.experiment.report.run_trees import metrics, write_fold
 from train.experiment.report.published import METHOD_TITLES, METRIC_TITLES, PUBLISHED
 from train.experiment.report.results import read_results
 from train.experiment.report.table import Entry, entries_of, remarks, table_csv, table_markdown, table_rows
+from train.experiment.run_folder import write_json
+from train.experiment.settings import Networks, Training
 from train.metrics import NORMAL_QUANTILE_95, SixMetrics
 from train.report import METRICS
 
@@ -68,11 +71,12 @@ def test_the_csv_has_every_set_method_and_metric_once(tmp_path: Path) -> None:
     }
     figures = {row["metric"]: (float(row["mean"]), float(row["paper"]), float(row["difference"])) for row in run}
     assert figures["fnr"] == (0.03, 0.06107, pytest.approx(-0.03107))
-    assert all(row["command"] == "" for row in run)
+    assert all(row["command"].endswith("--dataset dataset2 --method fcn --fold 0 1 2 3") for row in run)
 
 
 def test_what_was_not_run_stands_with_the_command_that_runs_it(tmp_path: Path) -> None:
-    write_fold(tmp_path, "dataset1/fcn/fold0", {"a": metrics(0.9)})
+    for fold in range(5):
+        write_fold(tmp_path, f"dataset1/fcn/fold{fold}", {f"a{fold}": metrics(0.9)})
     found = entries(tmp_path)
     prefix = "python -m train crossval --config train/configs/experiment/cpu.toml"
     text = table_markdown(found)
@@ -100,12 +104,73 @@ def test_the_command_is_one_that_crossval_understands(tmp_path: Path) -> None:
 
 
 def test_methods_are_ordered_as_found_and_compared_with_the_papers_order(tmp_path: Path) -> None:
-    write_fold(tmp_path, "dataset1/fcn/fold0", {"a": metrics(0.97, 0.01)})
-    write_fold(tmp_path, "dataset1/unet/fold0", {"a": metrics(0.98, 0.02)})
+    write_fold(tmp_path, "dataset1/fcn/fold0", {key: metrics(0.97, 0.01) for key in "abc"})
+    write_fold(tmp_path, "dataset1/unet/fold0", {key: metrics(0.98, 0.02) for key in "abc"})
     text = "\n".join(remarks(entries(tmp_path)["dataset1"]))
     assert "Order by Dice, best first: U-Net > FCN; the paper has FCN > U-Net." in text
     assert "Order by ME, best first: FCN > U-Net; as in the paper." in text
     assert "Order by FNR, best first: FCN > U-Net; the paper has U-Net > FCN." in text
+
+
+def test_methods_that_the_pictures_do_not_tell_apart_are_not_ordered(tmp_path: Path) -> None:
+    fcn = {str(i): metrics(0.9 + 0.001 * i) for i in range(20)}
+    unet = {str(i): metrics(0.9 + 0.001 * i + (0.002 if i % 2 else -0.0019)) for i in range(20)}
+    watershed = {str(i): metrics(0.9 + 0.001 * i - 0.0005) for i in range(20)}  # far less than the spread, but always
+    for method, rows in (("fcn", fcn), ("unet", unet), ("watershed", watershed)):
+        write_fold(tmp_path, f"dataset1/{method}/fold0", rows)
+    text = "\n".join(remarks(entries(tmp_path)["dataset1"]))
+    assert "Order by Dice, best first: U-Net \u2248 FCN > Watershed;" in text
+
+
+def test_the_order_is_that_on_the_pictures_that_all_methods_saw(tmp_path: Path) -> None:
+    write_fold(tmp_path, "dataset1/fcn/fold0", {"a": metrics(0.9), "b": metrics(0.92)})
+    write_fold(tmp_path, "dataset1/fcn/fold1", {"hard": metrics(0.1)})
+    write_fold(tmp_path, "dataset1/unet/fold0", {"a": metrics(0.8), "b": metrics(0.81)})
+    text = "\n".join(remarks(entries(tmp_path)["dataset1"]))
+    assert "on the 2 pictures that all methods run were tested on" in text
+    assert "Order by Dice, best first: FCN > U-Net;" in text
+    write_fold(tmp_path, "dataset1/watershed/fold2", {"c": metrics(0.8)})
+    assert "share no test picture" in "\n".join(remarks(entries(tmp_path)["dataset1"]))
+
+
+def test_the_rest_of_a_method_that_was_run_in_some_folds_has_its_command(tmp_path: Path) -> None:
+    for fold in (0, 3):
+        write_fold(tmp_path, f"dataset1/unet/fold{fold}", {f"a{fold}": metrics(0.9)})
+    entry = entry_of(tmp_path, "dataset1", "unet")
+    assert entry.command.endswith("--dataset dataset1 --method unet --fold 1 2 4")
+    assert f"{entry.command}\n" in table_markdown(entries(tmp_path))
+
+
+GIVEN = {
+    "method": "unet",
+    "fold": 0,
+    "smoke": False,
+    "input_px": 192,
+    "processes": 2,
+    "training": Training(epochs=7, batch=4, optimizer="adamw", ema=0.99, precision="bfloat16").model_dump(),
+    "networks": Networks(unet_width=32).model_dump(),
+}
+
+
+def test_how_the_runs_were_made_is_said(tmp_path: Path) -> None:
+    folder = write_fold(tmp_path, "dataset1/unet/fold0", {"a": metrics(0.9)})
+    write_json(folder / "settings.json", {"given": GIVEN})
+    write_json(folder / "complete.json", {})
+    said = remarks(entries(tmp_path)["dataset1"])[0]
+    assert said == (
+        "U-Net: 7 epochs in batches of 8; adamw at 0.001, constant; weights averaged at 0.99; gradient not clipped; "
+        "bfloat16; input 192 px; first level 32 channels wide."
+    )
+    write_json(folder / "settings.json", {"given": GIVEN | {"smoke": True}})
+    assert "whose figures say nothing: U-Net" in remarks(entries(tmp_path)["dataset1"])[1]
+
+
+def test_folds_of_other_settings_are_not_averaged(tmp_path: Path) -> None:
+    for fold, px in ((0, 192), (1, 256)):
+        folder = write_fold(tmp_path, f"dataset1/unet/fold{fold}", {f"a{fold}": metrics(0.9)})
+        write_json(folder / "settings.json", {"given": GIVEN | {"fold": fold, "input_px": px}})
+    with pytest.raises(ConfigurationError, match="were not run with the same input_px"):
+        read_results(tmp_path)
 
 
 def test_the_papers_contradictions_are_said_with_the_bound(tmp_path: Path) -> None:
