@@ -66,7 +66,8 @@ def test_node_decodes_the_masks_of_a_live_publisher(example):
         publisher.write(segmented_frame(0, ()))
         publisher.write(segmented_frame(1, BOXES))
         areas = decoded_areas(finish(process))
-    assert first == ["wbc/1/lab/smear/hello seq 0\n", "wbc/1/lab/smear/status seq 0\n"]
+    assert first[0] == "wbc/1/lab/smear/hello seq 0\n"
+    assert first[1].startswith("wbc/1/lab/smear/status seq ")  # not 0 where node took seconds to start
     cells = result_body(segmented_frame(1, BOXES), CONTEXT).cells
     assert areas == [(cell.area_px, cell.area_px) for cell in cells]
     assert all(cell.area_px > 0 for cell in cells)
