@@ -214,8 +214,6 @@ def test_what_was_measured_beside_the_csv_files_is_used_without_data(trees: Path
 
 
 def test_the_committed_results_are_reproduced(tmp_path: Path) -> None:
-    if not COMMITTED.is_dir():
-        pytest.skip("docs/results/experiment is not there yet")
     assert reproduce(COMMITTED, tmp_path) == []
 
 
