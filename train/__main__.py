@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from edge.errors import EdgeError
-from train import evaluate, fit, listing, reliability
+from train import evaluate, fit, listing, reliability_command
 from train.experiment import command as crossval
 from train.experiment.report import command as report
 
@@ -21,8 +21,8 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_evaluate_arguments(two)
     two.set_defaults(run=evaluate.run_evaluate)
     scores = commands.add_parser("reliability", help="what scores and thresholds are worth, from an evaluation")
-    reliability.add_reliability_arguments(scores)
-    scores.set_defaults(run=reliability.run_reliability)
+    reliability_command.add_reliability_arguments(scores)
+    scores.set_defaults(run=reliability_command.run_reliability)
     three = commands.add_parser("list", help="name the pictures of one side of a split")
     listing.add_list_arguments(three)
     three.set_defaults(run=listing.run_list)

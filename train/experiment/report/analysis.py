@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from statistics import fmean
 
+from train.experiment.report.entries import TARGET_METHOD
 from train.experiment.report.measured import Measured
 from train.experiment.report.published import DATASET_TITLES, METHOD_TITLES, METRIC_TITLES, PUBLISHED
 from train.experiment.report.results import ImageRow, Results
-from train.experiment.report.table import TARGET_METHOD
 from train.report import METRICS
 
 WORST = 5

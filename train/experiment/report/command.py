@@ -20,13 +20,14 @@ from train.experiment.report.boxplots import draw_boxplots
 from train.experiment.report.cases import CaseReader
 from train.experiment.report.cell_figures import cell_figures
 from train.experiment.report.curves import draw_learning_curves
+from train.experiment.report.entries import entries_of
 from train.experiment.report.label_noise import CHANGES, NOISE_NAME, measure_label_noise
 from train.experiment.report.mask_grid import GRID, GRID_NAME, measure_mask_grid
 from train.experiment.report.measured import measured_csv, read_measured
 from train.experiment.report.page import Figure, page_html
 from train.experiment.report.published import DATASET_TITLES, METHOD_TITLES
 from train.experiment.report.results import Results, read_results
-from train.experiment.report.table import entries_of, table_csv, table_markdown
+from train.experiment.report.table import table_csv, table_markdown
 from train.experiment.report.thresholds import THRESHOLDS, THRESHOLDS_NAME, measure_thresholds
 
 PAGE_NAME = "index.html"

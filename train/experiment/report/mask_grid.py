@@ -12,9 +12,9 @@ from edge.geometry import grow_boxes, paste_mask, union_of_masks
 from train.data.batches import to_target
 from train.data.sample import LoadedSample
 from train.experiment.report.cases import CaseReader
+from train.experiment.report.entries import TARGET_METHOD
 from train.experiment.report.measured import Measured, mean_measured
 from train.experiment.report.results import Results
-from train.experiment.report.table import TARGET_METHOD
 from train.experiment.run_folder import read_json
 from train.experiment.square import to_square, to_square_example
 from train.judge import MASK_THRESHOLD

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from train.experiment.report.entries import Entry
 from train.experiment.report.published import DATASET_TITLES
-from train.experiment.report.table import MISSING, TABLE_HEADER, Entry, commands_of, explanation, remarks, table_rows
+from train.experiment.report.remarks import remarks
+from train.experiment.report.table import MISSING, TABLE_HEADER, commands_of, explanation, table_rows
 
 CSS = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 76rem; margin: 2rem auto;

@@ -7,9 +7,9 @@ paper is the place of the cut. Nothing is chosen by it.
 from __future__ import annotations
 
 from train.experiment.report.cases import CaseReader
+from train.experiment.report.entries import TARGET_METHOD
 from train.experiment.report.measured import Measured, mean_measured
 from train.experiment.report.results import Results
-from train.experiment.report.table import TARGET_METHOD
 from train.metrics import six_metrics
 
 THRESHOLDS_NAME = "thresholds.csv"

@@ -8,9 +8,11 @@ import pytest
 
 from edge.errors import ConfigurationError
 from tests.train.experiment.report.run_trees import metrics, write_fold
+from train.experiment.report.entries import Entry, entries_of
 from train.experiment.report.published import METHOD_TITLES, METRIC_TITLES, PUBLISHED
+from train.experiment.report.remarks import remarks
 from train.experiment.report.results import read_results
-from train.experiment.report.table import Entry, entries_of, remarks, table_csv, table_markdown, table_rows
+from train.experiment.report.table import table_csv, table_markdown, table_rows
 from train.experiment.run_folder import write_json
 from train.experiment.settings import Networks, Training
 from train.metrics import NORMAL_QUANTILE_95, SixMetrics
