@@ -41,6 +41,8 @@ def draw_learning_curves(results: Results, dataset: str, path: Path) -> Path | N
     curves = {method: [curve for curve in group if curve] for method, group in curves.items()}
     if not any(curves.values()):
         return None
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
     with new_figure(760, 460) as figure:
         panel = figure.subplots()
         for method, group in curves.items():
@@ -58,8 +60,12 @@ def draw_learning_curves(results: Results, dataset: str, path: Path) -> Path | N
                 panel.plot(*zip(*mean, strict=True), **look, linewidth=2, label=label)
         panel.set_title(f"{DATASET_TITLES[dataset]}: validation loss", fontsize=11)
         panel.set_xlabel("epoch")
-        panel.set_ylabel("validation loss")
-        panel.grid(alpha=0.3)
+        panel.set_ylabel("validation loss (logarithmic)")
+        panel.set_yscale("log")  # the first epochs would hide all that differs at the end
+        panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        panel.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.grid(alpha=0.3, which="both")
         panel.legend(fontsize=9)
         return save_figure(figure, path, curves)
 
