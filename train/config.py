@@ -26,6 +26,7 @@ class MixSection(_Section):
 
     size: Annotated[int, Field(ge=64, multiple_of=64)] = 320
     shares: dict[str, float] = Field(default_factory=dict)
+    kinds: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     cell_px: tuple[float, float] = (28.0, 290.0)
     mosaic: Annotated[float, Field(ge=0, le=1)] = 0.3
     pasted: Annotated[float, Field(ge=0, le=1)] = 0.3

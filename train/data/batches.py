@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.random import Generator
+from numpy.typing import NDArray
 from torch import Tensor
 
 from train.data.augment import Example, View, appearance, background, look, paste
@@ -28,6 +29,7 @@ class MixConfig:
     ----------
     size : width and height of the training pictures, px, a multiple of 64
     shares : weight of each data set; one that is absent counts 1
+    kinds : weight of the pictures of a kind within their data set, e.g. {"erythroblast": 4}; other pictures count 1
     cell_px : smallest and largest cell diameter in a training picture; drawn evenly in its logarithm
     mosaic, pasted : probability of four pictures in one and of pasted cells
     elsewhere : probability of a view that does not look for a cell
@@ -37,6 +39,7 @@ class MixConfig:
 
     size: int = 320
     shares: dict[str, float] = field(default_factory=dict)
+    kinds: dict[str, float] = field(default_factory=dict)
     cell_px: tuple[float, float] = (28.0, 290.0)
     mosaic: float = 0.3
     pasted: float = 0.3
@@ -59,6 +62,7 @@ class Mixer:
         self._names = sorted(self._by_dataset)
         shares = np.array([config.shares.get(name, 1.0) for name in self._names])
         self._shares = shares / shares.sum()
+        self._weights = {name: self._weights_of(group) for name, group in self._by_dataset.items()}
         self._cache: dict[str, Example] = {}
 
     def batch(self, count: int) -> tuple[Tensor, list[Target]]:
@@ -102,7 +106,9 @@ class Mixer:
         config, rng = self.config, self.rng
         dataset = str(rng.choice(self._names, p=self._shares))
         samples = self._by_dataset[dataset]
-        source = self._load(samples[int(rng.integers(len(samples)))])
+        weights = self._weights[dataset]
+        place = rng.integers(len(samples)) if weights is None else rng.choice(len(samples), p=weights)
+        source = self._load(samples[int(place)])
         height, width = source.image.shape[:2]
         limit = min(config.cell_px[1], 0.9 * max(size))
         wanted = float(np.exp(rng.uniform(np.log(config.cell_px[0]), np.log(limit))))
@@ -125,6 +131,12 @@ class Mixer:
             fill=self._fill(source),
         )
         return look(source, view)
+
+    def _weights_of(self, samples: list[Sample | Example]) -> NDArray[np.float64] | None:
+        """The probability of each picture of a data set; None if all are alike."""
+        kinds = [sample.kind if isinstance(sample, Sample) else None for sample in samples]
+        weights = np.array([self.config.kinds.get(kind or "", 1.0) for kind in kinds])
+        return None if (weights == weights[0]).all() else weights / weights.sum()
 
     def _fill(self, source: Example) -> tuple[int, int, int]:
         choice = self.rng.random()

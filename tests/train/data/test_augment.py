@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from train.data.augment import Example, View, appearance, background, look, paste
 from train.data.batches import MixConfig, Mixer, to_target
+from train.data.sample import Sample, Truth
 
 
 def disc(width: int, height: int, centre: tuple[float, float], radius: float, colour: tuple[int, int, int]) -> Example:
@@ -105,3 +108,24 @@ def test_a_picture_without_cells_gives_an_empty_target() -> None:
     target = to_target(Example(image=CELL.image, masks=[]))
     assert target.boxes.shape == (0, 4)
     assert target.masks.shape == (0, 160, 200)
+
+
+class NoCells:
+    """Labels of a picture without a white cell."""
+
+    def read(self, height: int, width: int) -> Truth:
+        return Truth(instances=np.zeros((height, width), np.int32))
+
+
+def test_pictures_of_a_kind_come_as_often_as_their_weight_says(tmp_path: Path) -> None:
+    samples = []
+    for number, (kind, colour) in enumerate([("erythroblast", 0), ("neutrophil", 255), (None, 255)]):
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), np.full((128, 128, 3), colour, np.uint8))
+        place = {"image_path": path, "dataset": "dranet", "source_id": str(number), "group": str(number)}
+        samples.append(Sample(**place, kind=kind, labels=NoCells()))  # type: ignore[arg-type]
+    plain = {"blank": 0.0, "mosaic": 0.0, "pasted": 0.0, "pad_rgb": (0, 0, 0)}
+    for kinds, share in (({}, 1 / 3), ({"erythroblast": 6.0}, 6 / 8)):
+        one = Mixer(samples, [], MixConfig(size=64, kinds=kinds, **plain), seed=1)  # type: ignore[arg-type]
+        dark = [one._view((64, 64)).image[32, 32].max() < 128 for _ in range(600)]
+        assert np.mean(dark) == pytest.approx(share, abs=0.06)
