@@ -17,9 +17,12 @@ def area(boxes: Tensor) -> Tensor:
 
 def iou_matrix(a: Tensor, b: Tensor) -> Tensor:
     """[..., N, 4] and [..., M, 4] -> [..., N, M]; 0 where both are empty."""
-    low = torch.maximum(a[..., :, None, :2], b[..., None, :, :2])
-    high = torch.minimum(a[..., :, None, 2:], b[..., None, :, 2:])
-    intersection = (high - low).clamp(min=0).prod(dim=-1)
+    # a plane per coordinate: ONNX Runtime is slow on a last axis of two
+    ax0, ay0, ax1, ay1 = a[..., :, None, :].unbind(-1)
+    bx0, by0, bx1, by1 = b[..., None, :, :].unbind(-1)
+    width = (torch.minimum(ax1, bx1) - torch.maximum(ax0, bx0)).clamp(min=0)
+    height = (torch.minimum(ay1, by1) - torch.maximum(ay0, by0)).clamp(min=0)
+    intersection = width * height
     union = area(a)[..., :, None] + area(b)[..., None, :] - intersection
     return intersection / union.clamp(min=1e-6)
 
