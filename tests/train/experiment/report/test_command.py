@@ -232,7 +232,7 @@ def test_the_analysis_lists_the_five_worst_and_counts_pixels_of_outline(tmp_path
     ]
     text = analysis_markdown(results, noise, [], [])
     mean = sum(range(8)) / 800
-    assert f"| FCN | {mean:.5f} | {mean / 0.015:.2f} | 5 of 8 | 0.2500 |" in text
+    assert f"| FCN | {mean:.5f} | {mean / 0.015:.2f} | 5 of 8 |\n" in text
     assert "| `p7` | 0 | 0.94000 |" in text
     assert "`p2`" not in text
 
