@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
 from edge.errors import ConfigurationError
@@ -30,6 +29,7 @@ from train.model.config import PRESETS
 from train.model.efficientnet_lite import EfficientNetLite0
 from train.model.leukocytemask import LeukocyteMask
 from train.optimisation import autocast, finite_sum, warm_cosine
+from train.progress import step_progress
 from train.run_files import RunFiles
 
 Validate = Callable[[LeukocyteMask], dict[str, float]]
@@ -54,7 +54,7 @@ def fit(config: TrainConfig, samples: list[Sample], validate: Validate, out: Pat
     losses_log, validation_log = CurveLog(files.losses, run.step), CurveLog(files.validation, run.step)
     batches = _Prefetcher(samples, config, run.step)
     started, recent = time.monotonic(), []
-    with _progress() as progress:
+    with step_progress() as progress:
         task = progress.add_task("train", total=config.steps, completed=run.step, info="")
         while run.step < config.steps:
             recent.append(run.train_on(*batches.next()))
@@ -160,17 +160,6 @@ def _schedule(optimizer: torch.optim.Optimizer, config: TrainConfig, step: int) 
 
 def _channels(values: tuple[float, ...], device: torch.device) -> Tensor:
     return torch.tensor(values, device=device).reshape(1, 3, 1, 1)
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[info]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
 
 
 class _Prefetcher:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from edge.errors import ConfigurationError, DiskFullError, UsageError
 from train.experiment.crossval import FoldRun, predict_masks_on, run_fold
@@ -25,6 +25,7 @@ from train.experiment.processes import Processes, join_processes
 from train.experiment.run_folder import RunFolder
 from train.experiment.settings import ExperimentSettings, read_settings
 from train.experiment.sources import missing, read_labelled, samples_of
+from train.progress import step_progress
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "experiment"
 DEFAULT_DATA, DEFAULT_OUT = Path("../shared/data"), Path("runs/experiment")
@@ -69,7 +70,7 @@ def run_crossval(args: argparse.Namespace) -> int:
     folds = _chosen_folds(args)
     if args.masks_on != "refined" and not any(METHODS[name].network == "leukocytemask" for name in methods):
         raise UsageError(f"--masks-on {args.masks_on} is about LeukocyteMask; choose a --method of it")
-    with join_processes() as processes, _progress(processes) as progress:
+    with join_processes() as processes, step_progress(shown=processes.is_first) as progress:
         runs = _plan(args, settings, (methods, folds), processes, progress)
         overall = progress.add_task("all runs", total=len(runs), info="")
         for run in runs:
@@ -170,15 +171,3 @@ def _check_writable(out: Path) -> None:
         raise ConfigurationError(
             f"nothing can be written to {out} ({error.strerror}); give --out a folder that is yours"
         ) from error
-
-
-def _progress(processes: Processes) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[info]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        disable=not processes.is_first,
-    )

@@ -32,8 +32,6 @@ class FCN8s(nn.Module):
     fc_channels : channels of fc6 and fc7
     """
 
-    multiple_px = 32  # height and width of the input must be multiples of it
-
     def __init__(self, width: int = 64, fc_channels: int = 1024) -> None:
         super().__init__()
         channels = (3, width, 2 * width, 4 * width, 8 * width, 8 * width)

@@ -29,8 +29,6 @@ class UNet(nn.Module):
     width : channels of the finest level (64 in the paper); they double from level to level (1024 at the coarsest)
     """
 
-    multiple_px = 16  # height and width of the input must be multiples of it
-
     def __init__(self, width: int = 64) -> None:
         super().__init__()
         channels = [width * 2**level for level in range(LEVELS)]

@@ -15,7 +15,6 @@ from train.experiment.report.cases import CaseReader
 from train.experiment.report.entries import TARGET_METHOD
 from train.experiment.report.measured import Measured, mean_measured
 from train.experiment.report.results import Results
-from train.experiment.run_folder import read_json
 from train.experiment.square import to_square, to_square_example
 from train.judge import MASK_THRESHOLD
 from train.losses import mask_targets
@@ -31,9 +30,9 @@ def measure_mask_grid(results: Results, reader: CaseReader) -> list[Measured]:
     found = []
     for dataset in results.datasets():
         runs = results.of(dataset, TARGET_METHOD)
-        if not runs or not (runs[0].folder / "settings.json").is_file():
+        if not runs or "input_px" not in runs[0].given:
             continue
-        input_px = int(read_json(runs[0].folder / "settings.json")["given"]["input_px"])
+        input_px = int(runs[0].given["input_px"])
         judged = []
         for row in results.rows(dataset, TARGET_METHOD):
             loaded = reader.load(row.key)
