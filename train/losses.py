@@ -32,11 +32,11 @@ def multitask_loss(model: LeukocyteMask, images: Tensor, targets: list[Target]) 
     """The five components of Eq. 5 for a batch [B, 3, H, W]; their sum is what is minimised."""
     levels = model.pyramid(model.backbone(images))
     anchors = model.anchors(levels)
-    logits, deltas = model.rpn([levels[level - 2] for level in model.config.rpn_levels])
-    losses = rpn_loss(model, logits, deltas, anchors, targets)
+    outputs = model.rpn([levels[level - 2] for level in model.config.rpn_levels])
+    losses = rpn_loss(model, outputs.logits, outputs.deltas, anchors, targets)
 
     with torch.no_grad():
-        proposals = model.select(logits, deltas, anchors, images.shape)
+        proposals = model.select(outputs, anchors, images.shape)
         jittered = torch.stack([_near_cells(target.boxes, images.shape) for target in targets])
         rois = torch.cat([proposals, jittered], dim=1)
     scores, refinements = model.localization(model.pool_boxes(levels, rois))

@@ -26,6 +26,7 @@ class ModelConfig:
     anchor_ratios : height / width of the anchors
     rpn_positive_iou, rpn_negative_iou : anchors above / below are positive / negative; the best anchor of each cell is
         always positive
+    rpn_peaks : boxes of anchors that are the best among their neighbours of the same size are proposed first
     pre_nms, proposals : boxes before and after the NMS of the RPN
     rpn_nms_iou, box_nms_iou : overlap at which the weaker box is dropped
     box_levels, mask_levels : pyramid levels that the two RoIAligns read
@@ -69,6 +70,7 @@ class ModelConfig:
     input_width: int
     input_height: int
     trunk_hidden: tuple[int, ...] = ()
+    rpn_peaks: bool = False
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     std: tuple[float, float, float] = (58.395, 57.12, 57.375)
 
@@ -133,7 +135,7 @@ EDGE = ModelConfig(
     anchor_ratios=(1.0,),
     rpn_positive_iou=0.5,
     rpn_negative_iou=0.3,
-    pre_nms=256,
+    pre_nms=96,
     proposals=48,
     rpn_nms_iou=0.6,
     box_nms_iou=0.4,
@@ -152,6 +154,8 @@ EDGE = ModelConfig(
     score_floor=0.05,
     input_width=512,
     input_height=384,
+    trunk_hidden=(32, 64, 80, 96, 128, 144, 240, 240, 272, 320, 272, 368, 576),
+    rpn_peaks=True,
 )
 
 PRESETS = {"paper": PAPER, "edge": EDGE}

@@ -15,7 +15,7 @@ from train.model.fpn import FeaturePyramid
 from train.model.heads import LocalizationBranch, MaskBranch, select_cells
 from train.model.resnet import WbcResNet50
 from train.model.roi_align import MultilevelRoiAlign, RoiAlignSpec
-from train.model.rpn import RegionProposalNetwork, select_proposals
+from train.model.rpn import RegionProposalNetwork, RpnOutputs, select_proposals
 
 _FINEST_LEVEL = 2  # P2, stride 4
 
@@ -38,7 +38,9 @@ class LeukocyteMask(nn.Module):
         self.backbone = _backbone(config)
         self.pyramid = FeaturePyramid(self.backbone.channels, channels, config.separable)
         per_cell = len(config.anchor_sizes[0]) * len(config.anchor_ratios)
-        self.rpn = RegionProposalNetwork(channels, config.rpn_channels, per_cell, config.separable)
+        self.rpn = RegionProposalNetwork(
+            channels, config.rpn_channels, per_cell, separable=config.separable, peaks=config.rpn_peaks
+        )
         self.localization = LocalizationBranch(channels, config.box_pool, config.box_width)
         mask_input = config.mask_channels if config.mask_reduces else channels
         self.mask_reduce = nn.Conv2d(channels, mask_input, 1) if config.mask_reduces else nn.Identity()
@@ -55,15 +57,14 @@ class LeukocyteMask(nn.Module):
 
     def propose(self, levels: list[Tensor], shape: torch.Size) -> Tensor:
         """Pyramid -> proposals [B, R, 4]."""
-        logits, deltas = self.rpn(self._of(levels, self.config.rpn_levels))
-        return self.select(logits, deltas, self.anchors(levels), shape)
+        outputs = self.rpn(self._of(levels, self.config.rpn_levels))
+        return self.select(outputs, self.anchors(levels), shape)
 
-    def select(self, logits: Tensor, deltas: Tensor, anchors: Tensor, shape: torch.Size) -> Tensor:
+    def select(self, outputs: RpnOutputs, anchors: Tensor, shape: torch.Size) -> Tensor:
         """RPN outputs -> proposals [B, R, 4] for an input of `shape` [B, 3, H, W]."""
         config = self.config
         return select_proposals(
-            logits,
-            deltas,
+            outputs,
             anchors,
             (shape[3], shape[2]),
             pre_nms=config.pre_nms,

@@ -56,7 +56,7 @@ def test_there_is_one_score_for_each_anchor(config: ModelConfig) -> None:
     model = LeukocyteMask(config).eval()
     with torch.no_grad():
         levels = model.pyramid(model.backbone(torch.zeros(1, 3, config.input_height, config.input_width)))
-        logits, deltas = model.rpn([levels[level - 2] for level in config.rpn_levels])
+        logits, deltas, _ = model.rpn([levels[level - 2] for level in config.rpn_levels])
     assert model.anchors(levels).shape == (logits.shape[1], 4) == deltas.shape[1:]
 
 
