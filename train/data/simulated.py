@@ -28,7 +28,7 @@ def simulated_examples(count: int, seed: int) -> list[Example]:
 def _random_parameters(generator: np.random.Generator) -> SmearParameters:
     return SmearParameters(
         seed=int(generator.integers(2**31)),
-        density=float(generator.choice([0.0, 1.0, 3.0, 7.0])),
+        density=float(generator.choice([0.0, 1.0, 3.0, 7.0, 14.0])),
         white_cell_px=float(generator.uniform(60, 110)),
         red_cover=float(generator.uniform(0.0, 0.8)),
         touching=0.25,
