@@ -70,6 +70,6 @@ $(VENV)/runtime.stamp: pyproject.toml constraints.txt | $(VENV)/created.stamp
 
 $(VENV)/test.stamp: $(VENV)/runtime.stamp
 	@echo "installing the libraries for development, training and export into $(VENV) (PyTorch among them: minutes)"
-	@$(INSTALL) -e '.[dev,train,export,calib,rtx]'
+	@$(INSTALL) -e '.[dev,train,export,calib,openvino,rtx]'
 	@$(INSTALL) --no-deps kernel-lens  # TensorRT's headers; what it depends on is not needed
 	@touch $@

@@ -82,8 +82,9 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _option(
             "--provider",
             "model.provider",
-            "what runs an ONNX file: cpu (default), or cuda or tensorrt with the GPU build of ONNX Runtime",
-            choices=("cpu", "cuda", "tensorrt"),
+            "what runs an ONNX file: cpu (default), openvino (a faster CPU backend), or with the GPU build of ONNX "
+            "Runtime cuda or tensorrt",
+            choices=("cpu", "openvino", "cuda", "tensorrt"),
         ),
         _option(
             "--allow-unverified",

@@ -66,14 +66,14 @@ class CameraSection(Section):
 class ModelSection(Section):
     """`path` None: the packaged model. `threshold` None: the model's own. `threads` None: as many as are useful.
 
-    `provider`: what ONNX Runtime runs an ONNX file on, None for the CPU. `allow_unverified`: run an engine whose
+    `provider`: what runs an ONNX file, None for ONNX Runtime on the CPU. `allow_unverified`: run an engine whose
     acceptance report is missing or failed.
     """
 
     path: Path | None = None
     threshold: Annotated[float, Field(gt=0, le=1)] | None = None
     threads: PositiveInt | None = None
-    provider: Literal["cpu", "cuda", "tensorrt"] | None = None
+    provider: Literal["cpu", "openvino", "cuda", "tensorrt"] | None = None
     allow_unverified: bool = False
 
 

@@ -12,7 +12,8 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from edge.errors import ModelError
-from edge.segmenters.onnx_runtime import MOST_THREADS, SILENT, usable_cpus
+from edge.segmenters.onnx_file import useful_threads
+from edge.segmenters.onnx_runtime import SILENT
 from edge.segmenters.protocol import RawOutputs
 from edge.spec import ModelSpec
 from edge.types import Floats
@@ -39,7 +40,7 @@ class Network:
 
     def __init__(self, model: onnx.ModelProto, *, threads: int | None = None, exact: bool = False) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or min(usable_cpus(), MOST_THREADS)
+        options.intra_op_num_threads = threads or useful_threads()
         options.inter_op_num_threads = 1
         options.log_severity_level = SILENT
         if exact:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
 from pathlib import Path
 from typing import Literal
 
 import onnxruntime
 
 from edge.errors import BackendMissingError, ModelError
+from edge.segmenters.onnx_file import check_tensors, first_line, raw_outputs, read_file, read_spec, useful_threads
 from edge.segmenters.protocol import RawOutputs
-from edge.spec import METADATA_KEY, ModelSpec
 from edge.types import Floats
 
 Provider = Literal["cpu", "cuda", "tensorrt"]
@@ -29,8 +27,6 @@ PREFERENCES: dict[Provider, tuple[Provider, ...]] = {
 }
 """What runs a node, best first: no GPU provider has all operators, and the rest of a graph must run somewhere."""
 
-MOST_THREADS = 8
-"""Beyond it, the layers of so small a network are too short to be worth sharing."""
 SILENT = 4
 """ONNX Runtime's log level: what it has to say comes as an exception too."""
 
@@ -52,15 +48,11 @@ class OnnxRuntimeSegmenter:
 
     def __init__(self, path: Path, *, threads: int | None = None, provider: Provider = "cpu") -> None:
         _check_provider(provider)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise ModelError(f"{path} cannot be read ({error.strerror}); give the path of an ONNX file") from error
-        self.sha256 = hashlib.sha256(data).hexdigest()
+        data, self.sha256 = read_file(path)
         self.backend = f"onnxruntime-{provider}"
-        session = _open_session(data, path, threads or min(usable_cpus(), MOST_THREADS), provider)
-        self.spec = _read_spec(session, path)
-        _check_tensors(session, self.spec, path)
+        session = _open_session(data, path, threads or useful_threads(), provider)
+        self.spec = read_spec(session, path)
+        check_tensors(session, self.spec, path)
         self._session: onnxruntime.InferenceSession | None = session
         self._outputs = [self.spec.boxes_name, self.spec.scores_name, self.spec.masks_name]
 
@@ -71,22 +63,11 @@ class OnnxRuntimeSegmenter:
         try:
             boxes, scores, masks = self._session.run(self._outputs, {self.spec.input_name: tensor})
         except Exception as error:  # ONNX Runtime raises a dozen unrelated types
-            raise ModelError(f"the model {self.spec.name} failed to run: {_first_line(error)}") from error
-        cells, size = len(scores), self.spec.mask_size
-        if boxes.shape != (cells, 4) or masks.shape != (cells, size, size) or cells > self.spec.slots:
-            raise ModelError(
-                f"the model {self.spec.name} put out boxes {boxes.shape}, scores {scores.shape}, masks {masks.shape}; "
-                f"expected [N, 4], [N] and [N, {size}, {size}] with N at most {self.spec.slots}; export it again"
-            )
-        return RawOutputs(boxes=boxes, scores=scores, masks=masks)
+            raise ModelError(f"the model {self.spec.name} failed to run: {first_line(error)}") from error
+        return raw_outputs(self.spec, boxes, scores, masks)
 
     def close(self) -> None:
         self._session = None
-
-
-def usable_cpus() -> int:
-    """CPUs that this process may run on (fewer than the machine's in a container or under taskset)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_provider(provider: Provider) -> None:
@@ -110,9 +91,9 @@ def _open_session(data: bytes, path: Path, threads: int, provider: Provider) -> 
                 session = _session(data, threads, provider)
     except Exception as error:  # ONNX Runtime raises a dozen unrelated types
         if provider != "cpu" and _runs_on_cpu(data):
-            raise _not_started(path, provider, _first_line(error)) from error
+            raise _not_started(path, provider, first_line(error)) from error
         raise ModelError(
-            f"{path} is not a model that ONNX Runtime {onnxruntime.__version__} can load ({_first_line(error)}); "
+            f"{path} is not a model that ONNX Runtime {onnxruntime.__version__} can load ({first_line(error)}); "
             "give a file written by `python -m export onnx`"
         ) from error
     if PROVIDERS[provider] not in session.get_providers():
@@ -155,45 +136,3 @@ def _not_started(path: Path, provider: Provider, why: str) -> BackendMissingErro
         f"`nvidia-smi`, and install the CUDA, cuDNN and, for tensorrt, TensorRT libraries that ONNX Runtime "
         f"{onnxruntime.__version__} was built with"
     )
-
-
-def _read_spec(session: onnxruntime.InferenceSession, path: Path) -> ModelSpec:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is None:
-        raise ModelError(
-            f"{path} is an ONNX model but says nothing of itself under '{METADATA_KEY}'; "
-            "give a file written by `python -m export onnx`"
-        )
-    return ModelSpec.from_json(text)
-
-
-def _check_tensors(session: onnxruntime.InferenceSession, spec: ModelSpec, path: Path) -> None:
-    """Compare the graph with what the spec says of it; sizes that the graph leaves open pass."""
-    size = spec.mask_size
-    expected = {
-        spec.input_name: (1, 3, spec.input_height, spec.input_width),
-        spec.boxes_name: (None, 4),
-        spec.scores_name: (None,),
-        spec.masks_name: (None, size, size),
-    }
-    found = {item.name: item for item in (*session.get_inputs(), *session.get_outputs())}
-    faults = []
-    for name, shape in expected.items():
-        if name not in found:
-            faults.append(f"no tensor '{name}'")
-        elif found[name].type != "tensor(float)" or not _fits(found[name].shape, shape):
-            faults.append(f"'{name}' is {found[name].type} {found[name].shape} instead of tensor(float) {list(shape)}")
-    if [item.name for item in session.get_inputs()] != [spec.input_name]:
-        faults.append(f"its inputs are {[item.name for item in session.get_inputs()]}")
-    if faults:
-        raise ModelError(f"{path} does not match its own description ({'; '.join(faults)}); export the model again")
-
-
-def _fits(found: list[int | str | None], expected: tuple[int | None, ...]) -> bool:
-    return len(found) == len(expected) and all(
-        want is None or not isinstance(have, int) or have == want for have, want in zip(found, expected, strict=True)
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from edge.errors import ConfigurationError, ModelError
-from edge.segmenters.onnx_runtime import OnnxRuntimeSegmenter, Provider
+from edge.segmenters.onnx_runtime import OnnxRuntimeSegmenter
+from edge.segmenters.onnx_runtime import Provider as OnnxRuntimeProvider
 from edge.segmenters.protocol import Segmenter
 
+Provider = OnnxRuntimeProvider | Literal["openvino"]
 PACKAGED_MODEL = "leukocytemask-edge.onnx"
 
 
@@ -32,13 +35,13 @@ def open_segmenter(
     Parameters
     ----------
     threads : CPU threads for the network; None lets the backend choose
-    provider : what ONNX Runtime runs an ONNX file on; None is the CPU
+    provider : what runs an ONNX file: one of ONNX Runtime's providers or OpenVINO; None is ONNX Runtime's CPU
     allow_unverified : run an engine even if its acceptance report is missing or failed
 
     Raises
     ------
     ModelError : missing, unreadable, changed, unverified or not a model of this program
-    BackendMissingError : what the model needs (TensorRT, a GPU, an ONNX Runtime with that provider) is not here
+    BackendMissingError : what it needs (TensorRT, a GPU, OpenVINO, an ONNX Runtime with that provider) is not here
     ConfigurationError : `threads` or `provider` for an engine, which knows neither
     """
     if path is None:
@@ -50,6 +53,10 @@ def open_segmenter(
         return TensorRtSegmenter(path, allow_unverified=allow_unverified)
     if path.suffix != ".onnx":
         raise ModelError(f"{path} has the suffix '{path.suffix}'; expected a model file ending in .onnx or .engine")
+    if provider == "openvino":
+        from edge.segmenters.openvino import OpenVinoSegmenter
+
+        return OpenVinoSegmenter(path, threads=threads)
     return OnnxRuntimeSegmenter(path, threads=threads, provider=provider or "cpu")
 
 

@@ -1,0 +1,94 @@
+"""Runs an ONNX file with OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from edge.errors import BackendMissingError, ModelError
+from edge.segmenters.onnx_file import check_tensors, first_line, raw_outputs, read_file, read_spec, useful_threads
+from edge.segmenters.protocol import RawOutputs
+from edge.types import Floats
+
+_SETTINGS = {
+    "PERFORMANCE_HINT": "LATENCY",
+    "INFERENCE_PRECISION_HINT": "f32",  # or it takes bfloat16 wherever the CPU has it: other numbers on other machines
+    "ENABLE_CPU_PINNING": False,  # the camera loop's other threads need CPUs too
+}
+
+
+class OpenVinoSegmenter:
+    """See `edge.segmenters.protocol.Segmenter`.
+
+    Parameters
+    ----------
+    path : the model, with a ModelSpec in its metadata
+    threads : threads for one layer; None takes the CPUs that this process may use, at most `MOST_THREADS`
+
+    Raises
+    ------
+    BackendMissingError : OpenVINO is not installed
+    ModelError : the file is missing, no ONNX model, without ModelSpec, or its tensors are not those of its ModelSpec
+    """
+
+    backend = "openvino-cpu"
+
+    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+        openvino = _import_openvino()
+        data, self.sha256 = read_file(path)
+        try:
+            with tempfile.TemporaryDirectory(prefix="leukoedge-") as folder:
+                inlined = Path(folder) / "inlined.onnx"
+                session = _inline(data, inlined)
+                self.spec = read_spec(session, path)
+                check_tensors(session, self.spec, path)
+                core = openvino.Core()
+                settings = _SETTINGS | {"INFERENCE_NUM_THREADS": threads or useful_threads()}
+                self._request: Any = core.compile_model(inlined, "CPU", settings).create_infer_request()
+        except ModelError:
+            raise
+        except Exception as error:  # ONNX Runtime and OpenVINO raise many unrelated types, a full /tmp is an OSError
+            raise ModelError(
+                f"{path} is not a model that OpenVINO {openvino.__version__} can load ({first_line(error)}); give a "
+                "file written by `python -m export onnx`, or leave --provider out"
+            ) from error
+
+    def segment(self, tensor: Floats) -> RawOutputs:
+        """Run the model; raises ModelError if it fails or puts out what its spec does not say."""
+        if self._request is None:
+            raise ModelError("the model was closed")
+        names = (self.spec.boxes_name, self.spec.scores_name, self.spec.masks_name)
+        try:
+            self._request.infer({self.spec.input_name: tensor})
+            # the next frame overwrites OpenVINO's tensors
+            boxes, scores, masks = (np.array(self._request.get_tensor(name).data) for name in names)
+        except Exception as error:
+            raise ModelError(f"the model {self.spec.name} failed to run: {first_line(error)}") from error
+        return raw_outputs(self.spec, boxes, scores, masks)
+
+    def close(self) -> None:
+        self._request = None
+
+
+def _import_openvino() -> Any:
+    try:
+        import openvino
+    except ImportError as error:
+        raise BackendMissingError(
+            f"--provider openvino needs OpenVINO ({error}); install it with `pip install 'leukoedge[openvino]'` or "
+            "leave --provider out"
+        ) from error
+    return openvino
+
+
+def _inline(data: bytes, path: Path) -> onnxruntime.InferenceSession:
+    """Write the model with its own nodes replaced by their definitions, which OpenVINO does not do itself."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.optimized_model_filepath = str(path)
+    options.log_severity_level = 4  # a warning that the file is for this machine's CPU, which it is
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
