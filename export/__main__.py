@@ -3,6 +3,7 @@
 python -m export onnx best.safetensors --out model.onnx
 python -m export build-engine --int8 --out x.engine
 python -m export verify x.engine IMAGES
+python -m export quantise --out model-int8.onnx
 """
 
 from __future__ import annotations
@@ -31,7 +32,38 @@ def build_parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_onnx)
     _add_build_engine(commands.add_parser("build-engine", help="model.onnx -> TensorRT engine"))
     _add_verify(commands.add_parser("verify", help="what an engine's precision costs; writes its acceptance report"))
+    _add_quantise(commands.add_parser("quantise", help="model.onnx -> INT8 model.onnx for a CPU with OpenVINO"))
     return parser
+
+
+def _add_quantise(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", type=Path, nargs="?", metavar="MODEL.onnx", help="default: the packaged model")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.onnx", help="file to write")
+    command.add_argument(
+        "--ranges", type=Path, metavar="FILE.json", help="of `python -m calib int8` (default: the model's own)"
+    )
+    command.add_argument(
+        "--data",
+        dest="images",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="IMAGES",
+        help="labelled pictures to judge by (default: simulated fields)",
+    )
+    command.add_argument("--split", type=Path, metavar="FILE", help="split file; judge one side of it only")
+    command.add_argument("--side", choices=("train", "validation", "test"), default="test", help="default: test")
+    command.set_defaults(run=_quantise)
+
+
+def _quantise(options: argparse.Namespace) -> int:
+    try:
+        from export.quantise_command import run_quantise
+    except ImportError as error:
+        raise BackendMissingError(
+            f"{error.name} is not installed but quantising needs it; run `pip install leukoedge[calib]`"
+        ) from error
+    return run_quantise(options)
 
 
 def _add_verify(command: argparse.ArgumentParser) -> None:

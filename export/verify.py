@@ -69,18 +69,18 @@ def verify(
     precision = candidate.sidecar.precision
     model, spec = candidate.model, spec_of(candidate.model)
     results: dict[str, list[ImageResult]] = {}
-    results["fp32"] = _judge_all(_on_cpu(model, spec), samples, "fp32")
+    results["fp32"] = judge_all(_on_cpu(model, spec), samples, "fp32")
     cells = sum(result.cells for result in results["fp32"])
     if cells < FEWEST_CELLS:
         raise ConfigurationError(
             f"{source} show {cells} cells, too few to judge an engine by; give pictures with at least {FEWEST_CELLS}"
         )
     if precision == "int8":
-        results["fp16"] = _judge_all(_on_cpu(engine_graph(to_half(model), "plain"), spec), samples, "fp16")
+        results["fp16"] = judge_all(_on_cpu(engine_graph(to_half(model), "plain"), spec), samples, "fp16")
     for name, segment in (others or {}).items():
-        results[name] = _judge_all(segment, samples, name)
+        results[name] = judge_all(segment, samples, name)
     with _Runner(candidate, spec) as runner:
-        results[precision] = _judge_all(runner.segment, samples, precision)
+        results[precision] = judge_all(runner.segment, samples, precision)
         judged_on = runner.description
     return report_on(candidate.sidecar, results, source, judged_on)
 
@@ -90,9 +90,40 @@ def report_on(
 ) -> AcceptanceReport:
     """Compare the candidate's results with those of FP32; a pure function."""
     figures = {name: figures_of(found) for name, found in results.items()}
-    full, judged = figures["fp32"], figures[sidecar.precision]
+    complete = sum(result.complete for result in results["fp32"])
+    loss = loss_of(figures["fp32"], figures[sidecar.precision], complete, sidecar.precision)
+    return AcceptanceReport(
+        plan_sha256=sidecar.plan_sha256,
+        onnx_sha256=sidecar.onnx_sha256,
+        judged_on=judged_on,
+        source=source,
+        pictures=len(results["fp32"]),
+        cells=figures["fp32"].found + figures["fp32"].missed,
+        figures=figures,
+        candidate=sidecar.precision,
+        miou_loss=loss.miou,
+        recall_loss=loss.recall,
+        more_false_cells=loss.false_cells,
+        worst=_worst(results["fp32"], results[sidecar.precision]),
+        passed=not loss.faults,
+        faults=loss.faults,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """What a precision costs: mask mIoU, recall, more false cells a picture, and what of it is too much, in words."""
+
+    miou: float
+    recall: float
+    false_cells: float
+    faults: tuple[str, ...]
+
+
+def loss_of(full: Figures, judged: Figures, complete: int, precision: str) -> Loss:
+    """Compare a precision with FP32 on the same pictures, of which `complete` have every cell labelled."""
     miou_loss, recall_loss = full.miou - judged.miou, full.recall - judged.recall
-    name = sidecar.precision.upper()
+    name = precision.upper()
     faults = []
     if miou_loss > MIOU_LOSS_LIMIT:
         faults.append(f"{name} loses {miou_loss:.4f} mask mIoU, {MIOU_LOSS_LIMIT} are allowed")
@@ -101,29 +132,13 @@ def report_on(
             f"{name} finds {judged.found} of {judged.found + judged.missed} cells where FP32 finds {full.found}: "
             f"{recall_loss:.4f} of the recall, {RECALL_LOSS_LIMIT} are allowed"
         )
-    complete = sum(result.complete for result in results["fp32"])
     more_false = (judged.false_cells - full.false_cells) / max(1, complete)
     if more_false > FALSE_CELLS_LIMIT:
         faults.append(
             f"{name} invents {judged.false_cells} cells in {complete} pictures where FP32 invents {full.false_cells}: "
             f"{more_false:.3f} more a picture, {FALSE_CELLS_LIMIT} are allowed"
         )
-    return AcceptanceReport(
-        plan_sha256=sidecar.plan_sha256,
-        onnx_sha256=sidecar.onnx_sha256,
-        judged_on=judged_on,
-        source=source,
-        pictures=len(results["fp32"]),
-        cells=full.found + full.missed,
-        figures=figures,
-        candidate=sidecar.precision,
-        miou_loss=miou_loss,
-        recall_loss=recall_loss,
-        more_false_cells=more_false,
-        worst=_worst(results["fp32"], results[sidecar.precision]),
-        passed=not faults,
-        faults=tuple(faults),
-    )
+    return Loss(miou=miou_loss, recall=recall_loss, false_cells=more_false, faults=tuple(faults))
 
 
 def figures_of(results: Sequence[ImageResult]) -> Figures:
@@ -167,7 +182,7 @@ class _Runner:
             self.segment = _on_cpu(candidate_graph(candidate), spec)
         else:
             self.description = f"the engine itself, {self._engine.backend} on {self._engine.gpu}"
-            self.segment = _segment(self._engine.segment, spec)
+            self.segment = segment_by(self._engine.segment, spec)
 
     def __enter__(self) -> _Runner:
         return self
@@ -190,10 +205,12 @@ def _on_cpu_in_words(precision: str, why: str) -> str:
 
 def _on_cpu(model: onnx.ModelProto, spec: ModelSpec) -> Segment:
     network = Network(model, exact=True)
-    return _segment(lambda tensor: network.segment(tensor, spec), spec)
+    return segment_by(lambda tensor: network.segment(tensor, spec), spec)
 
 
-def _segment(run: Callable[[Floats], RawOutputs], spec: ModelSpec) -> Segment:
+def segment_by(run: Callable[[Floats], RawOutputs], spec: ModelSpec) -> Segment:
+    """A way to run the network as a function from a picture to its cells."""
+
     def segment(image: Image) -> Instances:
         tensor, letterbox = preprocess(image, spec)
         return postprocess(run(tensor), letterbox, spec)
@@ -201,6 +218,7 @@ def _segment(run: Callable[[Floats], RawOutputs], spec: ModelSpec) -> Segment:
     return segment
 
 
-def _judge_all(segment: Segment, samples: Sequence[Sample], precision: str) -> list[ImageResult]:
+def judge_all(segment: Segment, samples: Sequence[Sample], precision: str) -> list[ImageResult]:
+    """Judge every sample, with a progress bar that names the precision."""
     shown = track(samples, description=f"judging {precision}", console=Console(stderr=True), transient=True)
     return [judge(segment, sample) for sample in shown]

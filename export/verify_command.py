@@ -32,7 +32,7 @@ def run_verify(options: argparse.Namespace) -> int:
     candidate = _candidate(options, sidecar)
     others = _second_route(options, spec_of(candidate.model).threshold)
     with ExitStack() as stack:
-        samples, source = _pictures(options, stack)
+        samples, source = labelled_pictures(options, stack)
         report = verify(candidate, samples, source, others)
     write_acceptance(options.engine, report)
     print_report(report, Console())
@@ -83,7 +83,7 @@ def _candidate(options: argparse.Namespace, sidecar: EngineSidecar) -> Candidate
     return Candidate(engine=options.engine, sidecar=sidecar, model=model, amax=ranges.amax())
 
 
-def _pictures(options: argparse.Namespace, stack: ExitStack) -> tuple[list[Sample], str]:
+def labelled_pictures(options: argparse.Namespace, stack: ExitStack) -> tuple[list[Sample], str]:
     """The labelled pictures and how to call them; simulated ones where none are given."""
     if not options.images:
         if options.split is not None:

@@ -43,7 +43,8 @@ class OnnxRuntimeSegmenter:
     Raises
     ------
     BackendMissingError : the provider is not in this ONNX Runtime, or its libraries or GPU are missing
-    ModelError : the file is missing, no ONNX model, without ModelSpec, or its tensors are not those of its ModelSpec
+    ModelError : the file is missing, no ONNX model, without ModelSpec, quantised, or its tensors are not those of its
+        ModelSpec
     """
 
     def __init__(self, path: Path, *, threads: int | None = None, provider: Provider = "cpu") -> None:
@@ -53,6 +54,11 @@ class OnnxRuntimeSegmenter:
         session = _open_session(data, path, threads or useful_threads(), provider)
         self.spec = read_spec(session, path)
         check_tensors(session, self.spec, path)
+        if self.spec.precision == "int8":
+            raise ModelError(
+                f"{path} is quantised for OpenVINO; run it with --provider openvino (with ONNX Runtime it would be "
+                "slower than the float model)"
+            )
         self._session: onnxruntime.InferenceSession | None = session
         self._outputs = [self.spec.boxes_name, self.spec.scores_name, self.spec.masks_name]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from edge.segmenters.onnx_file import check_tensors, first_line, raw_outputs, re
 from edge.segmenters.protocol import RawOutputs
 from edge.types import Floats
 
+log = logging.getLogger(__name__)
+
+_CPU_FACTS = Path("/proc/cpuinfo")
+_INT8_FLAGS = ("vnni", "asimddp", "i8mm")
+"""What Linux calls 32-bit sums of int8 products on x86-64 and aarch64."""
 _SETTINGS = {
     "PERFORMANCE_HINT": "LATENCY",
     "INFERENCE_PRECISION_HINT": "f32",  # or it takes bfloat16 wherever the CPU has it: other numbers on other machines
@@ -49,6 +55,8 @@ class OpenVinoSegmenter:
                 core = openvino.Core()
                 settings = _SETTINGS | {"INFERENCE_NUM_THREADS": threads or useful_threads()}
                 self._request: Any = core.compile_model(inlined, "CPU", settings).create_infer_request()
+            if self.spec.precision == "int8":
+                _warn_without_int8()
         except ModelError:
             raise
         except Exception as error:  # ONNX Runtime and OpenVINO raise many unrelated types, a full /tmp is an OSError
@@ -83,6 +91,17 @@ def _import_openvino() -> Any:
             "leave --provider out"
         ) from error
     return openvino
+
+
+def _warn_without_int8() -> None:
+    try:
+        facts = _CPU_FACTS.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux: nobody knows
+        return
+    if not any(flag in facts for flag in _INT8_FLAGS):
+        log.warning(
+            "this CPU has no VNNI: INT8 is no faster here and its sums may saturate; run the float model instead"
+        )
 
 
 def _inline(data: bytes, path: Path) -> onnxruntime.InferenceSession:
