@@ -1,4 +1,5 @@
-"""`python -m train` (also `edge-train`): fit a model, judge it and its scores, list pictures, report the experiment."""
+"""`python -m train` (also `edge-train`): fit a model, judge it and its scores, list and compose pictures, report the
+experiment."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import argparse
 import sys
 
 from edge.errors import EdgeError
-from train import evaluate, fit, listing, reliability_command
+from train import compose, evaluate, fit, listing, reliability_command
 from train.experiment import command as crossval
 from train.experiment.report import command as report
 
@@ -26,6 +27,9 @@ def build_parser() -> argparse.ArgumentParser:
     three = commands.add_parser("list", help="name the pictures of one side of a split")
     listing.add_list_arguments(three)
     three.set_defaults(run=listing.run_list)
+    fields = commands.add_parser("compose", help="put fields together from labelled pictures, crowded and empty ones")
+    compose.add_compose_arguments(fields)
+    fields.set_defaults(run=compose.run_compose)
     four = commands.add_parser("crossval", help="run the paper's experiment, fold by fold")
     crossval.add_crossval_arguments(four)
     four.set_defaults(run=crossval.run_crossval)
