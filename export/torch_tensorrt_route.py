@@ -24,6 +24,7 @@ from train.checkpoint import load_model
 from train.inference import model_spec
 from train.judge import Segment
 from train.model.leukocytemask import LeukocyteMask
+from train.model.rpn import RpnOutputs
 
 Precision = Literal["fp32", "fp16"]
 _TYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16}
@@ -59,25 +60,27 @@ def torch_tensorrt_segment(checkpoint: Path, precision: Precision, threshold: fl
     return segment
 
 
+Gather = Callable[[list[Tensor]], Any]
+
+
 class Engine(nn.Module):
     """In the place of a part of the network: float32 outside, the engine's type inside.
 
     Parameters
     ----------
     run : takes the part's tensors one by one; gives one, or several in any sequence
-    one_output : the part gives a tensor rather than a list
+    gather : from a list of tensors to what the part gives
     """
 
-    def __init__(self, run: Callable[..., Any], dtype: torch.dtype, *, one_output: bool) -> None:
+    def __init__(self, run: Callable[..., Any], dtype: torch.dtype, gather: Gather) -> None:
         super().__init__()
         self._run = run
         self._dtype = dtype
-        self._one_output = one_output
+        self._gather = gather
 
-    def forward(self, given: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
+    def forward(self, given: Tensor | list[Tensor]) -> Any:
         outputs = _listed(self._run(*(tensor.to(self._dtype) for tensor in _listed(given))))
-        converted = [output.float() for output in outputs]
-        return converted[0] if self._one_output else converted
+        return self._gather([output.float() for output in outputs])
 
 
 class OneByOne(nn.Module):
@@ -115,7 +118,7 @@ def _with_engines(
                 f"Torch-TensorRT failed on the part '{name}' of {checkpoint} ({type(error).__name__}: {reason}); leave "
                 "--via out to judge the engine itself"
             ) from error
-        model.add_module(name, Engine(run, dtype, one_output=isinstance(output, Tensor)))
+        model.add_module(name, Engine(run, dtype, _gather(output)))
     return model
 
 
@@ -182,3 +185,10 @@ def _import() -> Any:
 
 def _listed(tensors: Any) -> list[Tensor]:
     return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+
+
+def _gather(sample: Any) -> Gather:
+    """The way back from `_listed`, to a tensor, a list or a named tuple as `sample` is one."""
+    if isinstance(sample, Tensor):
+        return lambda tensors: tensors[0]
+    return RpnOutputs._make if isinstance(sample, RpnOutputs) else list
