@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from edge.errors import BackendMissingError
-from train.model.layers import FrozenBatchNorm
+from train.model.layers import DepthwiseConv, FrozenBatchNorm
 from train.model.pruning import prune_block
 
 _EPSILON = 1e-3  # TensorFlow's, with which the weights were trained
@@ -46,7 +46,7 @@ class InvertedResidual(nn.Module):
         if self.expands:
             self._expand_conv = nn.Conv2d(channels_in, hidden, 1, bias=False)
             self._bn0 = FrozenBatchNorm(hidden, eps=_EPSILON)
-        self._depthwise_conv = nn.Conv2d(hidden, hidden, kernel, stride, padding=kernel // 2, groups=hidden, bias=False)
+        self._depthwise_conv = DepthwiseConv(hidden, kernel, stride)
         self._bn1 = FrozenBatchNorm(hidden, eps=_EPSILON)
         self._project_conv = nn.Conv2d(hidden, channels_out, 1, bias=False)
         self._bn2 = FrozenBatchNorm(channels_out, eps=_EPSILON)
