@@ -154,7 +154,6 @@ EDGE = ModelConfig(
     score_floor=0.05,
     input_width=512,
     input_height=384,
-    trunk_hidden=(32, 64, 80, 96, 128, 144, 240, 240, 272, 320, 272, 368, 576),
     rpn_peaks=True,
 )
 
