@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.config_sources import Given, Key
+from edge.providers import PROVIDERS
 
 EXAMPLES = """\
 examples:
@@ -82,9 +83,9 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _option(
             "--provider",
             "model.provider",
-            "what runs an ONNX file: cpu (default), openvino (a faster CPU backend), or with the GPU build of ONNX "
-            "Runtime cuda or tensorrt",
-            choices=("cpu", "openvino", "cuda", "tensorrt"),
+            "what runs an ONNX file: cpu (default), openvino (INT8 files too), openvino-bf16 (faster, a little coarser, "
+            "for CPUs that have bfloat16), or with the GPU build of ONNX Runtime cuda or tensorrt",
+            choices=PROVIDERS,
         ),
         _option(
             "--allow-unverified",

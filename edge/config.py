@@ -12,6 +12,7 @@ from edge.draw import parse_layers
 from edge.errors import ConfigurationError
 from edge.link.endpoint import check_endpoint
 from edge.link.messages import DEFAULT_ENDPOINT, DEFAULT_IMAGES_ENDPOINT
+from edge.providers import Provider
 
 OFF = "none"
 """What to write for an endpoint or a list of layers that is not wanted."""
@@ -73,7 +74,7 @@ class ModelSection(Section):
     path: Path | None = None
     threshold: Annotated[float, Field(gt=0, le=1)] | None = None
     threads: PositiveInt | None = None
-    provider: Literal["cpu", "openvino", "cuda", "tensorrt"] | None = None
+    provider: Provider | None = None
     allow_unverified: bool = False
 
 

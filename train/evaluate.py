@@ -18,6 +18,7 @@ from rich.progress import track
 from edge.errors import ConfigurationError, UsageError
 from edge.postprocess import postprocess
 from edge.preprocess import preprocess
+from edge.providers import PROVIDERS, Provider
 from edge.types import Image, Instances
 from train.data.open import read_datasets
 from train.data.sample import Sample
@@ -49,14 +50,14 @@ def evaluate(
     return [judge(segment, sample, mask_threshold) for sample in listed]
 
 
-def onnx_segment(path: Path, threshold: float | None = None) -> Segment:
+def onnx_segment(path: Path, threshold: float | None = None, provider: Provider | None = None) -> Segment:
     """The model of a file as a `Segment`; `threshold` replaces the file's own score threshold.
 
-    Raises ModelError if the file is none that can be run, UsageError if the threshold lies below the model's floor.
+    Raises as `open_segmenter` does, and UsageError if the threshold lies below the model's floor.
     """
     from edge.segmenters.open import open_segmenter  # not at the top: judging a PyTorch model needs no runtime backend
 
-    segmenter = open_segmenter(path)
+    segmenter = open_segmenter(path, provider=provider)
     spec = segmenter.spec
     if threshold is not None and not spec.score_floor <= threshold <= 1:
         raise UsageError(
@@ -82,6 +83,7 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="DIR", help=f"for {CSV_NAME}, {CELLS_NAME} and {SUMMARY_NAME}"
     )
     parser.add_argument("--threshold", type=float, metavar="T", help="score threshold (default: the model's own)")
+    parser.add_argument("--provider", choices=PROVIDERS, help="what runs the model (default: cpu), as of edge-run")
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="draw truth and prediction of the worst pictures")
 
 
@@ -89,7 +91,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     if (args.out / CSV_NAME).exists():
         raise ConfigurationError(f"{args.out} already holds an evaluation; choose another --out or take it away")
-    segment = onnx_segment(args.model, args.threshold)
+    segment = onnx_segment(args.model, args.threshold, args.provider)
     samples = [sample for sample in read_datasets(args.data) if sample.annotated]
     if args.split is not None:
         samples = list(read_split(args.split, samples).side(args.side))

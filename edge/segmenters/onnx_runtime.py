@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Literal
 
 import onnxruntime
 
 from edge.errors import BackendMissingError, ModelError
+from edge.providers import OnnxRuntimeProvider
 from edge.segmenters.onnx_file import check_tensors, first_line, raw_outputs, read_file, read_spec, useful_threads
 from edge.segmenters.protocol import RawOutputs
 from edge.types import Floats
 
-Provider = Literal["cpu", "cuda", "tensorrt"]
-PROVIDERS: dict[Provider, str] = {
+PROVIDERS: dict[OnnxRuntimeProvider, str] = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
 """ONNX Runtime's names."""
-PREFERENCES: dict[Provider, tuple[Provider, ...]] = {
+PREFERENCES: dict[OnnxRuntimeProvider, tuple[OnnxRuntimeProvider, ...]] = {
     "cpu": ("cpu",),
     "cuda": ("cuda", "cpu"),
     "tensorrt": ("tensorrt", "cuda", "cpu"),
@@ -47,7 +46,7 @@ class OnnxRuntimeSegmenter:
         ModelSpec
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None, provider: Provider = "cpu") -> None:
+    def __init__(self, path: Path, *, threads: int | None = None, provider: OnnxRuntimeProvider = "cpu") -> None:
         _check_provider(provider)
         data, self.sha256 = read_file(path)
         self.backend = f"onnxruntime-{provider}"
@@ -76,7 +75,7 @@ class OnnxRuntimeSegmenter:
         self._session = None
 
 
-def _check_provider(provider: Provider) -> None:
+def _check_provider(provider: OnnxRuntimeProvider) -> None:
     available = onnxruntime.get_available_providers()
     if PROVIDERS[provider] not in available:
         raise BackendMissingError(
@@ -87,7 +86,7 @@ def _check_provider(provider: Provider) -> None:
         )
 
 
-def _open_session(data: bytes, path: Path, threads: int, provider: Provider) -> onnxruntime.InferenceSession:
+def _open_session(data: bytes, path: Path, threads: int, provider: OnnxRuntimeProvider) -> onnxruntime.InferenceSession:
     try:
         if provider == "cpu":
             session = _session(data, threads, provider)
@@ -107,7 +106,7 @@ def _open_session(data: bytes, path: Path, threads: int, provider: Provider) -> 
     return session
 
 
-def _session(data: bytes, threads: int, provider: Provider) -> onnxruntime.InferenceSession:
+def _session(data: bytes, threads: int, provider: OnnxRuntimeProvider) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -136,7 +135,7 @@ def _runs_on_cpu(data: bytes) -> bool:
     return True
 
 
-def _not_started(path: Path, provider: Provider, why: str) -> BackendMissingError:
+def _not_started(path: Path, provider: OnnxRuntimeProvider, why: str) -> BackendMissingError:
     return BackendMissingError(
         f"ONNX Runtime's {PROVIDERS[provider]} is installed but did not start for {path} ({why}); check the GPU with "
         f"`nvidia-smi`, and install the CUDA, cuDNN and, for tensorrt, TensorRT libraries that ONNX Runtime "

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 from edge.errors import ConfigurationError, ModelError
+from edge.providers import Provider
 from edge.segmenters.onnx_runtime import OnnxRuntimeSegmenter
-from edge.segmenters.onnx_runtime import Provider as OnnxRuntimeProvider
 from edge.segmenters.protocol import Segmenter
 
-Provider = OnnxRuntimeProvider | Literal["openvino"]
 PACKAGED_MODEL = "leukocytemask-edge.onnx"
 
 
@@ -41,7 +39,8 @@ def open_segmenter(
     Raises
     ------
     ModelError : missing, unreadable, changed, unverified or not a model of this program
-    BackendMissingError : what it needs (TensorRT, a GPU, OpenVINO, an ONNX Runtime with that provider) is not here
+    BackendMissingError : what it needs (TensorRT, a GPU, OpenVINO, bfloat16, an ONNX Runtime with that provider) is not
+        here
     ConfigurationError : `threads` or `provider` for an engine, which knows neither
     """
     if path is None:
@@ -53,10 +52,10 @@ def open_segmenter(
         return TensorRtSegmenter(path, allow_unverified=allow_unverified)
     if path.suffix != ".onnx":
         raise ModelError(f"{path} has the suffix '{path.suffix}'; expected a model file ending in .onnx or .engine")
-    if provider == "openvino":
+    if provider in ("openvino", "openvino-bf16"):
         from edge.segmenters.openvino import OpenVinoSegmenter
 
-        return OpenVinoSegmenter(path, threads=threads)
+        return OpenVinoSegmenter(path, threads=threads, bfloat16=provider == "openvino-bf16")
     return OnnxRuntimeSegmenter(path, threads=threads, provider=provider or "cpu")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from edge.errors import BackendMissingError, ModelError
+from edge.errors import BackendMissingError, EdgeError, ModelError
 from edge.segmenters.onnx_file import check_tensors, first_line, raw_outputs, read_file, read_spec, useful_threads
 from edge.segmenters.protocol import RawOutputs
 from edge.types import Floats
@@ -22,7 +22,6 @@ _INT8_FLAGS = ("vnni", "asimddp", "i8mm")
 """What Linux calls 32-bit sums of int8 products on x86-64 and aarch64."""
 _SETTINGS = {
     "PERFORMANCE_HINT": "LATENCY",
-    "INFERENCE_PRECISION_HINT": "f32",  # or it takes bfloat16 wherever the CPU has it: other numbers on other machines
     "ENABLE_CPU_PINNING": False,  # the camera loop's other threads need CPUs too
 }
 
@@ -34,17 +33,18 @@ class OpenVinoSegmenter:
     ----------
     path : the model, with a ModelSpec in its metadata
     threads : threads for one layer; None takes the CPUs that this process may use, at most `MOST_THREADS`
+    bfloat16 : compute in it what is not INT8. It is asked for, never the default, although OpenVINO would take it
+        wherever the CPU has it: the same slide must not give other numbers on another machine
 
     Raises
     ------
-    BackendMissingError : OpenVINO is not installed
+    BackendMissingError : OpenVINO is not installed, or the CPU has no bfloat16
     ModelError : the file is missing, no ONNX model, without ModelSpec, or its tensors are not those of its ModelSpec
     """
 
-    backend = "openvino-cpu"
-
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+    def __init__(self, path: Path, *, threads: int | None = None, bfloat16: bool = False) -> None:
         openvino = _import_openvino()
+        self.backend = "openvino-cpu-bf16" if bfloat16 else "openvino-cpu"
         data, self.sha256 = read_file(path)
         try:
             with tempfile.TemporaryDirectory(prefix="leukoedge-") as folder:
@@ -53,11 +53,19 @@ class OpenVinoSegmenter:
                 self.spec = read_spec(session, path)
                 check_tensors(session, self.spec, path)
                 core = openvino.Core()
-                settings = _SETTINGS | {"INFERENCE_NUM_THREADS": threads or useful_threads()}
+                if bfloat16 and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+                    raise BackendMissingError(
+                        "--provider openvino-bf16 needs a CPU with bfloat16 (on x86-64 AVX512_BF16 or AMX), which this one "
+                        "lacks; use --provider openvino"
+                    )
+                settings = _SETTINGS | {
+                    "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+                    "INFERENCE_NUM_THREADS": threads or useful_threads(),
+                }
                 self._request: Any = core.compile_model(inlined, "CPU", settings).create_infer_request()
             if self.spec.precision == "int8":
                 _warn_without_int8()
-        except ModelError:
+        except EdgeError:
             raise
         except Exception as error:  # ONNX Runtime and OpenVINO raise many unrelated types, a full /tmp is an OSError
             raise ModelError(

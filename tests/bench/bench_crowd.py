@@ -1,6 +1,6 @@
 """What a crowded field costs: 20 cells beside 1, from tensor to run-length codes, interleaved in one run.
 
-python -m tests.bench.bench_crowd [--model FILE.onnx] [--cells 20] [--rounds 60]
+python -m tests.bench.bench_crowd [--model FILE.onnx] [--provider P] [--cells 20] [--rounds 60]
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from edge.link.body import cell_runs
 from edge.link.rle import encode_counts
 from edge.postprocess import postprocess
 from edge.preprocess import preprocess
+from edge.providers import PROVIDERS
 from edge.segmenters import open_segmenter
 from edge.segmenters.protocol import Segmenter
 from edge.simulator import SmearParameters, draw_field
@@ -26,11 +27,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="default: the packaged model")
     parser.add_argument("--cells", type=int, default=20, help="cells of the crowded field (default: 20)")
+    parser.add_argument("--provider", choices=PROVIDERS, help="as of edge-run")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=60)
     options = parser.parse_args()
 
-    segmenter = open_segmenter(options.model, threads=options.threads)
+    segmenter = open_segmenter(options.model, threads=options.threads, provider=options.provider)
     fields = [preprocess(field_with(segmenter, wanted), segmenter.spec) for wanted in (1, options.cells)]
     seconds: tuple[list[float], list[float]] = ([], [])
     for _ in range(options.rounds + 5):

@@ -227,7 +227,7 @@ class Squares:
 
 @pytest.fixture
 def squares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_module, "open_segmenter", lambda path: Squares())
+    monkeypatch.setattr(open_module, "open_segmenter", lambda path, provider: Squares())
 
 
 def blank() -> NDArray[np.uint8]:

@@ -156,6 +156,37 @@ def test_both_backends_find_the_same_cells_in_smears_and_in_nothing():
     assert counts[0] < 3
 
 
+def test_bfloat16_finds_the_same_cells_a_little_coarser():
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    reference = open_segmenter(threads=2)
+    try:
+        coarse = open_segmenter(threads=2, provider="openvino-bf16")
+    except BackendMissingError:
+        pytest.skip("this CPU has no bfloat16")
+    assert coarse.backend == "openvino-cpu-bf16"
+    image, truth = draw_field(SmearParameters(seed=3, density=6.0, white_cell_px=70), 640, 480)
+    tensor, _ = preprocess(image, reference.spec)
+    expected, found = reference.segment(tensor), coarse.segment(tensor)
+    clear = int((expected.scores >= 0.9).sum())
+    assert clear >= len(truth) - 1 > 2
+    assert (found.scores >= 0.85).sum() >= clear
+    distances = np.abs(expected.boxes[:clear, None] - found.boxes[None]).max(axis=2).min(axis=1)
+    assert 0.02 < distances.max() < 4.0  # px of 512x384: float32 would be nearer
+
+
+def test_a_cpu_without_bfloat16_is_told_before_the_night(monkeypatch, model):
+    openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed")
+
+    class OldCpu:
+        def get_property(self, device, name):
+            assert (device, name) == ("CPU", "OPTIMIZATION_CAPABILITIES")
+            return ["FP32", "INT8", "BIN", "EXPORT_IMPORT"]
+
+    monkeypatch.setattr(openvino, "Core", OldCpu)
+    with pytest.raises(BackendMissingError, match="openvino-bf16 needs a CPU with bfloat16.* use --provider openvino$"):
+        open_segmenter(model, provider="openvino-bf16")
+
+
 def test_what_was_found_stays_when_the_next_frame_comes(opened, model):
     segmenter = opened(model, threads=1)
     first = segmenter.segment(preprocess(smear([(1, 0)]), segmenter.spec)[0])
