@@ -30,6 +30,7 @@ class MixSection(_Section):
     cell_px: tuple[float, float] = (28.0, 290.0)
     mosaic: Annotated[float, Field(ge=0, le=1)] = 0.3
     pasted: Annotated[float, Field(ge=0, le=1)] = 0.3
+    crowd: Annotated[float, Field(ge=0, le=1)] = 0.0
     elsewhere: Annotated[float, Field(ge=0, le=1)] = 0.12
     blank: Annotated[float, Field(ge=0, le=1)] = 0.01
     simulated: Annotated[int, Field(ge=0, description="simulated fields added as data set 'simulated'")] = 0

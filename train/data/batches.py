@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -18,7 +19,10 @@ from train.losses import Target
 
 CACHE_LIMIT_PX = 1024  # larger pictures are kept in memory shrunk to this width: no view needs more
 SMALLEST_BOX_PX = 6.0
+Colour = tuple[int, int, int]
 SIMULATED = "simulated"
+CROWD_CELL_PX = 80.0  # no larger, so that many find room
+CROWD_DONORS = (4, 12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +35,8 @@ class MixConfig:
     shares : weight of each data set; one that is absent counts 1
     kinds : weight of the pictures of a kind within their data set, e.g. {"erythroblast": 4}; other pictures count 1
     cell_px : smallest and largest cell diameter in a training picture; drawn evenly in its logarithm
-    mosaic, pasted : probability of four pictures in one and of pasted cells
+    crowd, mosaic, pasted : probability of many small cells pasted onto one picture; if it is none of these, of four
+        pictures in one; if none of those either, of one to three pasted cells
     elsewhere : probability of a view that does not look for a cell
     blank : probability of a picture without any specimen (black, white, noise)
     pad_rgb : the letterbox colour, one of the fills beyond a picture's edge
@@ -41,6 +46,7 @@ class MixConfig:
     shares: dict[str, float] = field(default_factory=dict)
     kinds: dict[str, float] = field(default_factory=dict)
     cell_px: tuple[float, float] = (28.0, 290.0)
+    crowd: float = 0.0
     mosaic: float = 0.3
     pasted: float = 0.3
     elsewhere: float = 0.12
@@ -76,14 +82,24 @@ class Mixer:
         config, rng = self.config, self.rng
         if rng.random() < config.blank:
             return _blank(config.size, rng)
-        if rng.random() < config.mosaic:
+        if rng.random() < config.crowd:
+            picture = self._crowd()
+        elif rng.random() < config.mosaic:
             picture = self._mosaic()
         else:
             picture = self._view((config.size, config.size))
             if rng.random() < config.pasted:
                 for _ in range(int(rng.integers(1, 4))):
-                    picture = paste(picture, self._view((config.size, config.size), roaming=True), rng)
+                    picture = paste(picture, self._donor((config.size, config.size)), rng)
         return Example(image=appearance(picture.image, rng), masks=picture.masks)
+
+    def _crowd(self) -> Example:
+        """A view with the cells of several others pasted onto it, all of them small; some touch."""
+        size = (self.config.size, self.config.size)
+        picture = self._view(size, largest_px=CROWD_CELL_PX)
+        for _ in range(int(self.rng.integers(CROWD_DONORS[0], CROWD_DONORS[1] + 1))):
+            picture = paste(picture, self._donor(size, CROWD_CELL_PX), self.rng)
+        return picture
 
     def _mosaic(self) -> Example:
         """Four views side by side, the cross at a random place."""
@@ -101,21 +117,38 @@ class Mixer:
                     masks.append(whole)
         return Example(image=image, masks=masks)
 
-    def _view(self, size: tuple[int, int], roaming: bool = False) -> Example:
-        """A random view of a random source; `roaming` puts its cell anywhere rather than near the middle."""
-        config, rng = self.config, self.rng
+    def _donor(self, size: tuple[int, int], largest_px: float = math.inf) -> Example:
+        """A view of which only the cells will be used: whole ones, anywhere, on the source's own background."""
+        source = self._source()
+        whole = Example(image=source.image, masks=[mask for mask in source.masks if _is_whole(mask)])
+        return self._look(whole, size, _background_of(source), largest_px=largest_px, roaming=True)
+
+    def _view(self, size: tuple[int, int], largest_px: float = math.inf) -> Example:
+        """A random view of a random source."""
+        source = self._source()
+        return self._look(source, size, self._fill(source), largest_px=largest_px)
+
+    def _source(self) -> Example:
+        rng = self.rng
         dataset = str(rng.choice(self._names, p=self._shares))
         samples = self._by_dataset[dataset]
         weights = self._weights[dataset]
         place = rng.integers(len(samples)) if weights is None else rng.choice(len(samples), p=weights)
-        source = self._load(samples[int(place)])
+        return self._load(samples[int(place)])
+
+    def _look(
+        self, source: Example, size: tuple[int, int], fill: Colour, *, largest_px: float, roaming: bool = False
+    ) -> Example:
+        """A random view of a source; `roaming` puts its cell anywhere rather than near the middle."""
+        config, rng = self.config, self.rng
         height, width = source.image.shape[:2]
-        limit = min(config.cell_px[1], 0.9 * max(size))
+        limit = min(config.cell_px[1], 0.9 * max(size), largest_px)
         wanted = float(np.exp(rng.uniform(np.log(config.cell_px[0]), np.log(limit))))
         cell = source.masks[int(rng.integers(len(source.masks)))] if source.masks else None
         typical = float(np.sqrt((cell > 127).sum() * 4 / np.pi)) if cell is not None else 0.35 * min(width, height)
-        # a crop shrunk to a stamp teaches little: it fills at least half of the view, a field all of it
-        scale = max(wanted / max(typical, 8.0), 0.55 * min(size) / max(width, height))
+        # a crop shrunk to a stamp teaches little: it fills at least half of the view, unless only its cell will be used
+        smallest = 0.0 if roaming else 0.55 * min(size) / max(width, height)
+        scale = max(wanted / max(typical, 8.0), smallest)
         centre = (float(rng.uniform(0, width)), float(rng.uniform(0, height)))
         if cell is not None and rng.random() >= config.elsewhere:
             rows, columns = np.nonzero(cell > 127)
@@ -128,7 +161,7 @@ class Mixer:
             angle=float(rng.uniform(-180, 180)) if rng.random() < 0.6 else float(rng.choice([0, 90, 180, 270])),
             mirror=bool(rng.random() < 0.5),
             size=size,
-            fill=self._fill(source),
+            fill=fill,
         )
         return look(source, view)
 
@@ -138,14 +171,13 @@ class Mixer:
         weights = np.array([self.config.kinds.get(kind or "", 1.0) for kind in kinds])
         return None if (weights == weights[0]).all() else weights / weights.sum()
 
-    def _fill(self, source: Example) -> tuple[int, int, int]:
+    def _fill(self, source: Example) -> Colour:
         choice = self.rng.random()
         if choice < 0.5:
             red, green, blue = self.config.pad_rgb
             return blue, green, red
         if choice < 0.95:
-            blue, green, red = (int(v) for v in background(source.image))
-            return blue, green, red
+            return _background_of(source)
         blue, green, red = (int(v) for v in self.rng.integers(0, 256, 3))
         return blue, green, red
 
@@ -184,6 +216,15 @@ def to_target(example: Example) -> Target:
     return Target(
         boxes=torch.tensor(np.array(boxes, np.float32)), masks=torch.from_numpy(np.stack(masks)).float() / 255
     )
+
+
+def _is_whole(mask: NDArray[np.uint8]) -> bool:
+    return not (mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+
+
+def _background_of(source: Example) -> Colour:
+    blue, green, red = (int(v) for v in background(source.image))
+    return blue, green, red
 
 
 def _blank(size: int, rng: Generator) -> Example:
