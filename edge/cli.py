@@ -83,7 +83,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _option(
             "--provider",
             "model.provider",
-            "what runs an ONNX file: cpu (default), openvino (INT8 files too), openvino-bf16 (faster, a little coarser, "
+            "what runs an ONNX file: cpu (default), openvino (INT8 files too), openvino-bf16 (faster, a bit coarser, "
             "for CPUs that have bfloat16), or with the GPU build of ONNX Runtime cuda or tensorrt",
             choices=PROVIDERS,
         ),

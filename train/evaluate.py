@@ -20,6 +20,7 @@ from edge.postprocess import postprocess
 from edge.preprocess import preprocess
 from edge.providers import PROVIDERS, Provider
 from edge.types import Image, Instances
+from train.data.choose import only
 from train.data.open import read_datasets
 from train.data.sample import Sample
 from train.data.splits import SIDES, read_split
@@ -79,6 +80,7 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         "--split", type=Path, metavar="FILE", help="split file; without it every labelled picture counts"
     )
     parser.add_argument("--side", choices=SIDES, default="test", help="side of the split (default: test)")
+    parser.add_argument("--only", nargs="+", default=[], metavar="SET", help="data sets to judge on, e.g. dataset2")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help=f"for {CSV_NAME}, {CELLS_NAME} and {SUMMARY_NAME}"
     )
@@ -95,6 +97,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     samples = [sample for sample in read_datasets(args.data) if sample.annotated]
     if args.split is not None:
         samples = list(read_split(args.split, samples).side(args.side))
+    samples = only(samples, args.only, "--only")
     if not samples:
         raise ConfigurationError("no labelled picture is left to judge by; check --data, --split and --side")
     results = evaluate(segment, samples)

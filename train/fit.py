@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.errors import ConfigurationError, UsageError
+from edge.errors import ConfigurationError
 from train.config import TrainConfig, build_config, read_config
+from train.data.choose import leave_out
 from train.data.open import read_datasets
 from train.data.sample import Sample
 from train.data.splits import read_split, split_samples, write_split
@@ -53,7 +54,7 @@ def run_fit(args: argparse.Namespace) -> int:
         config = read_config(args.config, overrides)
     else:
         config = build_config({k: v for k, v in overrides.items() if v is not None}, "the command line")
-    samples = leave_out([sample for sample in read_datasets(args.data) if sample.annotated], args.without)
+    samples = leave_out([sample for sample in read_datasets(args.data) if sample.annotated], args.without, "--without")
     remembered = args.out / SPLIT_NAME
     if args.split is not None or (args.resume and remembered.exists()):
         split = read_split(args.split or remembered, samples)
@@ -68,15 +69,6 @@ def run_fit(args: argparse.Namespace) -> int:
     best = fit(config, list(split.train), validation_of(split.validation, config), args.out, resume=args.resume)
     print(f"wrote {best}; judge it with `python -m export onnx {best} --out model.onnx` and `python -m train evaluate`")
     return 0
-
-
-def leave_out(samples: list[Sample], datasets: Sequence[str]) -> list[Sample]:
-    """The samples of all other data sets; raises UsageError for a name that no sample has."""
-    known = sorted({sample.dataset for sample in samples})
-    for name in datasets:
-        if name not in known:
-            raise UsageError(f"--without {name}: no labelled picture is of it; the sets given are {', '.join(known)}")
-    return [sample for sample in samples if sample.dataset not in datasets]
 
 
 def validation_of(samples: Sequence[Sample], config: TrainConfig) -> Validate:

@@ -55,8 +55,8 @@ class OpenVinoSegmenter:
                 core = openvino.Core()
                 if bfloat16 and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
                     raise BackendMissingError(
-                        "--provider openvino-bf16 needs a CPU with bfloat16 (on x86-64 AVX512_BF16 or AMX), which this one "
-                        "lacks; use --provider openvino"
+                        "--provider openvino-bf16 needs a CPU with bfloat16 (on x86-64 AVX512_BF16 or AMX), which this "
+                        "one lacks; use --provider openvino"
                     )
                 settings = _SETTINGS | {
                     "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",

@@ -21,8 +21,8 @@ from edge.simulator import SmearParameters, draw_field
 from train.__main__ import main
 from train.checkpoint import AveragedWeights, load_model, load_state
 from train.config import build_config, read_config
+from train.data.choose import leave_out, only
 from train.data.open import read_dataset
-from train.fit import leave_out
 
 CONFIG = """
 preset = "edge"
@@ -94,7 +94,9 @@ def test_a_set_can_be_left_out_and_an_unknown_one_is_told(
     assert fit(folder, tmp_path / "none", 4, "--without", "dataset9") == 2
     assert "the sets given are folder" in capsys.readouterr().err
     samples = [replace(sample, dataset=name) for sample in read_dataset(folder)[:2] for name in ("folder", "dataset2")]
-    assert {sample.dataset for sample in leave_out(samples, ["dataset2"])} == {"folder"}
+    assert {sample.dataset for sample in leave_out(samples, ["dataset2"], "--without")} == {"folder"}
+    assert {sample.dataset for sample in only(samples, ["dataset2"], "--only")} == {"dataset2"}
+    assert only(samples, [], "--only") == samples
 
 
 def test_a_killed_run_resumes_and_ends_like_one_that_was_not(folder: Path, tmp_path: Path) -> None:

@@ -104,9 +104,9 @@ def stain(image: Image, rng: Generator) -> Image:
     """Vary the dyes: optical densities scaled and mixed between the channels (Beer-Lambert)."""
     table = -np.log((np.arange(256, dtype=np.float32) + 1) / 256)
     density = table[image]
-    mix = np.eye(3, dtype=np.float32) * rng.uniform(0.75, 1.3, 3).astype(np.float32)
-    mix += rng.normal(0, 0.06, (3, 3)).astype(np.float32)
-    mix *= np.float32(rng.uniform(0.8, 1.25))
+    mix = np.eye(3, dtype=np.float32) * rng.uniform(0.7, 1.4, 3).astype(np.float32)
+    mix += rng.normal(0, 0.09, (3, 3)).astype(np.float32)
+    mix *= np.float32(rng.uniform(0.7, 1.6))
     density = cv2.transform(density, mix) + rng.normal(0, 0.03, 3).astype(np.float32)
     return np.asarray(np.clip(cv2.exp(-density) * 256 - 1, 0, 255), np.uint8)
 

@@ -183,7 +183,7 @@ def test_a_cpu_without_bfloat16_is_told_before_the_night(monkeypatch, model):
             return ["FP32", "INT8", "BIN", "EXPORT_IMPORT"]
 
     monkeypatch.setattr(openvino, "Core", OldCpu)
-    with pytest.raises(BackendMissingError, match="openvino-bf16 needs a CPU with bfloat16.* use --provider openvino$"):
+    with pytest.raises(BackendMissingError, match=r"needs a CPU with bfloat16.* use --provider openvino$"):
         open_segmenter(model, provider="openvino-bf16")
 
 
