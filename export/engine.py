@@ -160,7 +160,7 @@ def precise_model(model: onnx.ModelProto, ranges: CalibrationRanges | None) -> o
 
 
 def read_model(path: Path) -> tuple[bytes, onnx.ModelProto]:
-    """The file and what is in it; raises ModelError if it cannot be read or is no model of this program."""
+    """The file and what is in it; raises ModelError if it cannot be read or is no float model of this program."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -169,7 +169,8 @@ def read_model(path: Path) -> tuple[bytes, onnx.ModelProto]:
         model = onnx.ModelProto.FromString(data)
     except DecodeError as error:
         raise ModelError(f"{path} is no ONNX model; give a file written by `python -m export onnx`") from error
-    spec_of(model)
+    if spec_of(model).precision == "int8":
+        raise ModelError(f"{path} is quantised already; give the float model that it was made from")
     return data, model
 
 

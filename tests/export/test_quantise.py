@@ -48,6 +48,13 @@ def test_the_file_is_smaller_and_says_what_it_is(quantised):
     assert list(quantised.parent.iterdir()) == [quantised]
 
 
+def test_a_quantised_file_is_not_quantised_again(quantised, samples, tmp_path):
+    ranges = packaged_ranges(packaged_model())
+    with pytest.raises(ModelError, match="quantised already; give the float model"):
+        quantise(quantised, ranges, tmp_path / "again.onnx", samples, "eight simulated fields")
+    assert not list(tmp_path.iterdir())
+
+
 def test_it_finds_the_cells_of_the_float_model_with_other_numbers(quantised):
     image, _ = draw_field(SmearParameters(seed=5, density=6.0, white_cell_px=70), 640, 480)
     full, small = open_segmenter(provider="openvino"), open_segmenter(quantised, provider="openvino")
