@@ -267,7 +267,7 @@ def test_the_command_judges_one_side_of_a_split(
     assert f"{len(split.test)} of {len(split.test)}" in capsys.readouterr().out
     with pytest.raises(ConfigurationError, match="already holds an evaluation"):
         run_evaluate(arguments(*words))
-    with pytest.raises(UsageError, match="--only dataset9: .* the sets given are folder"):
+    with pytest.raises(UsageError, match=r"--only dataset9: .* the sets given are folder"):
         run_evaluate(arguments(*words[:2], "--only", "dataset9", "--out", str(tmp_path / "none")))
 
 
