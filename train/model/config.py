@@ -17,7 +17,6 @@ class ModelConfig:
     ----------
     preset : "paper" or "edge"
     backbone : "wbc_resnet50" (section 2.1) or "efficientnet_lite0"
-    trunk_hidden : inner channels of each inverted residual of "efficientnet_lite0"; empty for the published ones
     fpn_channels : channels of every pyramid level
     separable : depthwise-separable 3x3 convolutions in FPN, RPN and mask head instead of full ones
     rpn_channels : width of the 3x3 convolution of the RPN
@@ -69,7 +68,6 @@ class ModelConfig:
     score_floor: float
     input_width: int
     input_height: int
-    trunk_hidden: tuple[int, ...] = ()
     rpn_peaks: bool = False
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     std: tuple[float, float, float] = (58.395, 57.12, 57.375)

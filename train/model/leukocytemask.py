@@ -17,6 +17,10 @@ from train.model.resnet import WbcResNet50
 from train.model.roi_align import MultilevelRoiAlign, RoiAlignSpec
 from train.model.rpn import RegionProposalNetwork, RpnOutputs, select_proposals
 
+_BACKBONES: dict[str, type[WbcResNet50] | type[EfficientNetLite0]] = {
+    "wbc_resnet50": WbcResNet50,
+    "efficientnet_lite0": EfficientNetLite0,
+}
 _FINEST_LEVEL = 2  # P2, stride 4
 
 
@@ -35,8 +39,9 @@ class LeukocyteMask(nn.Module):
         super().__init__()
         self.config = config
         channels = config.fpn_channels
-        self.backbone = _backbone(config)
-        self.pyramid = FeaturePyramid(self.backbone.channels, channels, config.separable)
+        backbone = _BACKBONES[config.backbone]
+        self.backbone = backbone()
+        self.pyramid = FeaturePyramid(backbone.channels, channels, config.separable)
         per_cell = len(config.anchor_sizes[0]) * len(config.anchor_ratios)
         self.rpn = RegionProposalNetwork(
             channels, config.rpn_channels, per_cell, separable=config.separable, peaks=config.rpn_peaks
@@ -112,12 +117,6 @@ class LeukocyteMask(nn.Module):
     @staticmethod
     def _of(levels: list[Tensor], wanted: tuple[int, ...]) -> list[Tensor]:
         return [levels[level - _FINEST_LEVEL] for level in wanted]
-
-
-def _backbone(config: ModelConfig) -> WbcResNet50 | EfficientNetLite0:
-    if config.backbone == "wbc_resnet50":
-        return WbcResNet50()
-    return EfficientNetLite0(config.trunk_hidden)
 
 
 def _align(config: ModelConfig, levels: tuple[int, ...], bins: int) -> MultilevelRoiAlign:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -30,6 +33,12 @@ def test_the_papers_rpn_is_2048_wide_with_three_ratios_at_one_scale_per_level() 
     assert PAPER.anchor_ratios == (0.5, 1.0, 2.0)
     assert len(PAPER.anchor_sizes) * len(PAPER.anchor_ratios) == 15  # the paper's k counts the levels
     assert (PAPER.rpn_positive_iou, PAPER.rpn_negative_iou) == (0.7, 0.3)
+
+
+def test_a_configuration_survives_its_file_and_an_old_one_proposes_by_score() -> None:
+    assert ModelConfig.from_dict(json.loads(json.dumps(EDGE.to_dict()))) == EDGE
+    old = {name: value for name, value in EDGE.to_dict().items() if name != "rpn_peaks"}
+    assert ModelConfig.from_dict(old) == replace(EDGE, rpn_peaks=False)
 
 
 def test_p6_is_every_second_cell_of_p5() -> None:
