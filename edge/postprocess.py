@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.geometry import Letterbox, clip_boxes, grow_boxes
+from edge.islands import without_islands
 from edge.segmenters.protocol import RawOutputs
 from edge.spec import ModelSpec
 from edge.types import Instances
@@ -15,7 +16,7 @@ def postprocess(
 ) -> Instances:
     """Keep the cells at or above `threshold` (the spec's own if None) and map them to source pixels.
 
-    A box that has no area inside the picture is dropped: it lies in the letterbox border.
+    A box that has no area inside the picture is dropped: it lies in the letterbox border. Masks lose their islands.
     """
     limit = spec.threshold if threshold is None else threshold
     boxes = clip_boxes(letterbox.to_source(outputs.boxes), letterbox.source_width, letterbox.source_height)
@@ -25,7 +26,7 @@ def postprocess(
         boxes=boxes[keep],
         scores=outputs.scores[keep].astype(np.float32),
         labels=np.zeros(int(keep.sum()), np.int32),
-        masks=outputs.masks[keep].astype(np.float32),
+        masks=without_islands(outputs.masks[keep].astype(np.float32)),
         mask_boxes=mask_boxes[keep],
         truncated=int((outputs.scores >= limit).sum()) >= spec.slots,
     )

@@ -52,11 +52,13 @@ def open_segmenter(
         return TensorRtSegmenter(path, allow_unverified=allow_unverified)
     if path.suffix != ".onnx":
         raise ModelError(f"{path} has the suffix '{path.suffix}'; expected a model file ending in .onnx or .engine")
-    if provider in ("openvino", "openvino-bf16"):
-        from edge.segmenters.openvino import OpenVinoSegmenter
+    match provider:
+        case "openvino" | "openvino-bf16":
+            from edge.segmenters.openvino import OpenVinoSegmenter
 
-        return OpenVinoSegmenter(path, threads=threads, bfloat16=provider == "openvino-bf16")
-    return OnnxRuntimeSegmenter(path, threads=threads, provider=provider or "cpu")
+            return OpenVinoSegmenter(path, threads=threads, bfloat16=provider == "openvino-bf16")
+        case _:
+            return OnnxRuntimeSegmenter(path, threads=threads, provider=provider or "cpu")
 
 
 def _check_engine_options(path: Path, threads: int | None, provider: Provider | None) -> None:
