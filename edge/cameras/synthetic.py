@@ -190,7 +190,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _stain(text: str) -> str:
-    known = [*sorted(STAINS), "random"]
+    known = [*sorted(STAINS), "random", "unusual"]
     if text not in known:
         raise ValueError(f"expected one of {', '.join(known)}")
     return text

@@ -38,7 +38,7 @@ class SmearParameters:
     white_cell_px : diameter of a neutrophil in px
     red_cover : share of the slide that red cells cover, 0..0.8
     touching : share of the white cells that have another one beside them
-    stain : "wright", "giemsa", "rapid", "dull" or "random"
+    stain : "wright", "giemsa", "rapid", "dull", "random" or "unusual"
     defocus_px : standard deviation of the blur, px
     noise : standard deviation of the sensor's noise, grey levels
     uneven : how far light falls off across the field, 0..1

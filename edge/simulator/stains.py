@@ -64,8 +64,16 @@ DULL = replace(WRIGHT, lamp=(112, 158, 178), red_cell=(0.55, 0.62, 0.38))
 STAINS = {"wright": WRIGHT, "giemsa": GIEMSA, "rapid": RAPID, "dull": DULL}
 
 
+_UNUSUAL = {"red_cell": (0.5, 2.6), "pale_cytoplasm": (0.35, 1.1), "nucleus": (0.6, 1.3)}
+"""Smallest and largest factor: from laked red cells to ones as dark as nuclei, from ghostly cytoplasm to a full one."""
+
+
 def stain_named(name: str, generator: Generator) -> Stain:
-    """A preset, or for "random" a preset with every density and the lamp varied."""
+    """A preset; for "random" a preset with every density and the lamp varied; for "unusual" one that is further out."""
+    if name == "unusual":
+        stain = stain_named("random", generator)
+        factors = {part: np.exp(generator.uniform(*np.log(limits))) for part, limits in _UNUSUAL.items()}
+        return replace(stain, **{part: _scaled(getattr(stain, part), factor) for part, factor in factors.items()})
     if name != "random":
         return STAINS[name]
     base = STAINS[str(generator.choice(sorted(STAINS)))]
@@ -78,6 +86,11 @@ def stain_named(name: str, generator: Generator) -> Stain:
             value = value * generator.normal(1, 0.12, 3).clip(0.6, 1.5) * generator.uniform(0.75, 1.25)
         varied[field.name] = (float(value[0]), float(value[1]), float(value[2]))
     return replace(base, **varied)
+
+
+def _scaled(density: Density, factor: float) -> Density:
+    blue, green, red = (float(value * factor) for value in density)
+    return blue, green, red
 
 
 def transmitted(density: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -32,7 +32,7 @@ def _random_parameters(generator: np.random.Generator) -> SmearParameters:
         white_cell_px=float(generator.uniform(60, 110)),
         red_cover=float(generator.uniform(0.0, 0.8)),
         touching=0.25,
-        stain="random" if generator.random() < 0.7 else "wright",
+        stain=str(generator.choice(["unusual", "random", "wright"], p=[0.45, 0.35, 0.2])),
         defocus_px=float(generator.uniform(0.0, 1.2)),
         noise=float(generator.uniform(0, 4)),
         uneven=float(generator.uniform(0, 0.6)),

@@ -135,6 +135,14 @@ def test_a_random_stain_differs_from_seed_to_seed_and_stays_physical() -> None:
     assert all(0 < value <= 255 for stain in stains for value in stain.lamp)
 
 
+def test_an_unusual_stain_reaches_dark_red_cells_and_ghostly_cytoplasm() -> None:
+    usual, unusual = (
+        [stain_named(name, np.random.default_rng(seed)) for seed in range(60)] for name in ("random", "unusual")
+    )
+    assert max(sum(stain.red_cell) for stain in unusual) > 1.5 * max(sum(stain.red_cell) for stain in usual)
+    assert min(sum(stain.pale_cytoplasm) for stain in unusual) < 0.7 * min(sum(stain.pale_cytoplasm) for stain in usual)
+
+
 def test_fields_for_training_have_the_size_and_cells_asked_for() -> None:
     image, truth = draw_field(SMALL, 512, 384)
     assert image.shape == (384, 512, 3)
