@@ -7,19 +7,18 @@ import numpy as np
 
 from edge.types import Floats
 
-INSIDE = 0.5
 LARGEST_ISLAND = 0.25
 """Of the main part's area; a larger one may be the other half of a cell on which something lies."""
 
 
-def without_islands(masks: Floats) -> Floats:
-    """Soft masks [N, m, m] in 0..1 with 0 where a part above one half is small beside the largest and apart from it.
+def without_islands(masks: Floats, threshold: float) -> Floats:
+    """Soft masks [N, m, m] in 0..1 with 0 where a part above `threshold` is small beside the largest and apart from it.
 
     Parts touch by their sides, not by their corners. Returns the array given if there is nothing to take away.
     """
     cleaned = masks
     for i, mask in enumerate(masks):
-        count, parts, facts, _ = cv2.connectedComponentsWithStats((mask > INSIDE).astype(np.uint8), connectivity=4)
+        count, parts, facts, _ = cv2.connectedComponentsWithStats((mask > threshold).astype(np.uint8), connectivity=4)
         if count <= 2:  # background and one part
             continue
         areas = facts[:, cv2.CC_STAT_AREA].copy()

@@ -26,7 +26,7 @@ def postprocess(
         boxes=boxes[keep],
         scores=outputs.scores[keep].astype(np.float32),
         labels=np.zeros(int(keep.sum()), np.int32),
-        masks=without_islands(outputs.masks[keep].astype(np.float32)),
+        masks=without_islands(outputs.masks[keep].astype(np.float32), spec.mask_threshold),
         mask_boxes=mask_boxes[keep],
         truncated=int((outputs.scores >= limit).sum()) >= spec.slots,
     )

@@ -6,9 +6,6 @@ import hashlib
 import importlib.util
 import re
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -33,6 +30,7 @@ from export.half import to_half
 from export.multiply_adds import int8_share
 from export.plan_text import READABLE_VERSION, check_plan
 from export.plugin_library import find_plugin_library
+from export.staging import folder_beside
 
 TARGETS = ("75", "80", "86", "89", "120", "121")
 """Compute capabilities that TensorRT-RTX 1.7 builds for."""
@@ -87,7 +85,7 @@ def build_engine(options: EngineOptions) -> EngineSidecar:
 
     Raises
     ------
-    ConfigurationError, ModelError, BackendMissingError : in one sentence what is wrong; no engine is left behind then
+    ConfigurationError, ModelError, BackendMissingError, DiskFullError : in one sentence what is wrong; nothing is left
     """
     flavour = options.flavour or installed_flavour()
     _check(options, flavour)
@@ -96,7 +94,7 @@ def build_engine(options: EngineOptions) -> EngineSidecar:
     ranges = None if ranges_file is None else _ranges_of(ranges_file, model)
     library = find_plugin_library(options.plugin_library) if options.roi_align == "plugin" else None
     graph = engine_graph(precise_model(model, ranges), options.roi_align)
-    with _folder_beside(options.out) as folder:
+    with folder_beside(options.out) as folder:
         request = BuildRequest(
             flavour=flavour,
             graph=str(folder / "graph.onnx"),
@@ -205,18 +203,6 @@ def _ranges_of(path: Path, model: onnx.ModelProto) -> CalibrationRanges:
     ranges = read_ranges(path)
     check_ranges(ranges, model)
     return ranges
-
-
-@contextmanager
-def _folder_beside(out: Path) -> Iterator[Path]:
-    """A folder for unfinished work on the file system of the engine, so that putting it in place is one rename."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent)
-    except OSError as error:
-        raise ConfigurationError(f"{out.parent} cannot be written to ({error.strerror}); name another --out") from error
-    with folder as name:
-        yield Path(name)
 
 
 def _plugin_file(out: Path, library: Path) -> PluginFile:

@@ -6,18 +6,18 @@ import argparse
 from contextlib import ExitStack
 
 from edge.segmenters import open_segmenter, packaged_model
-from export.quantise import check_quantise, quantise
+from export.quantise import prepare, quantise
 from export.verify_command import labelled_pictures
 
 
 def run_quantise(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     model = options.model or packaged_model()
-    check_quantise(model, options.out)
-    open_segmenter(model, provider="openvino").close()  # before minutes of judging
+    prepared = prepare(model, options.ranges, options.out)
+    open_segmenter(model, provider="openvino").close()  # is it there? before minutes of judging
     with ExitStack() as stack:
         samples, source = labelled_pictures(options, stack)
-        done = quantise(model, options.ranges, options.out, samples, source)
+        done = quantise(prepared, samples, source)
     print(
         f"{source}: FP32 finds {done.fp32.found} of {done.fp32.found + done.fp32.missed} cells with mask mIoU "
         f"{done.fp32.miou:.4f} and invents {done.fp32.false_cells}; INT8 finds {done.int8.found} with "

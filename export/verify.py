@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,6 @@ from rich.progress import track
 from calib.int8.qdq import insert_qdq
 from calib.int8.session import Network, int8_mode
 from edge.errors import BackendMissingError, ConfigurationError
-from edge.postprocess import postprocess
-from edge.preprocess import preprocess
 from edge.segmenters.acceptance import (
     FALSE_CELLS_LIMIT,
     MIOU_LOSS_LIMIT,
@@ -25,15 +23,13 @@ from edge.segmenters.acceptance import (
     Figures,
     WorstPicture,
 )
-from edge.segmenters.protocol import RawOutputs
 from edge.segmenters.sidecar import EngineSidecar
 from edge.segmenters.tensorrt_engine import TensorRtSegmenter
 from edge.spec import ModelSpec
-from edge.types import Floats, Image, Instances
 from export.engine_graph import engine_graph, spec_of
 from export.half import to_half
 from train.data.sample import Sample
-from train.judge import ImageResult, Segment, judge
+from train.judge import ImageResult, Segment, judge, segment_by
 
 FEWEST_CELLS = 20
 
@@ -70,10 +66,11 @@ def verify(
     model, spec = candidate.model, spec_of(candidate.model)
     results: dict[str, list[ImageResult]] = {}
     results["fp32"] = judge_all(_on_cpu(model, spec), samples, "fp32")
-    cells = sum(result.cells for result in results["fp32"])
-    if cells < FEWEST_CELLS:
+    found = sum(result.found for result in results["fp32"])
+    if found < FEWEST_CELLS:
         raise ConfigurationError(
-            f"{source} show {cells} cells, too few to judge an engine by; give pictures with at least {FEWEST_CELLS}"
+            f"FP32 finds {found} of the cells of {source}, too few to judge an engine by; give pictures in which it "
+            f"finds at least {FEWEST_CELLS}"
         )
     if precision == "int8":
         results["fp16"] = judge_all(_on_cpu(engine_graph(to_half(model), "plain"), spec), samples, "fp16")
@@ -206,16 +203,6 @@ def _on_cpu_in_words(precision: str, why: str) -> str:
 def _on_cpu(model: onnx.ModelProto, spec: ModelSpec) -> Segment:
     network = Network(model, exact=True)
     return segment_by(lambda tensor: network.segment(tensor, spec), spec)
-
-
-def segment_by(run: Callable[[Floats], RawOutputs], spec: ModelSpec) -> Segment:
-    """A way to run the network as a function from a picture to its cells."""
-
-    def segment(image: Image) -> Instances:
-        tensor, letterbox = preprocess(image, spec)
-        return postprocess(run(tensor), letterbox, spec)
-
-    return segment
 
 
 def judge_all(segment: Segment, samples: Sequence[Sample], precision: str) -> list[ImageResult]:

@@ -48,10 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"edge-train: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(
-            "edge-train: stopped; `fit --resume`, or the same `crossval`, goes on from the last checkpoint",
-            file=sys.stderr,
-        )
+        resume = {"fit": "; --resume goes on from the last checkpoint", "crossval": "; the same command goes on"}
+        print(f"edge-train: {options.command} was stopped{resume.get(options.command, '')}", file=sys.stderr)
         return 0
 
 

@@ -16,15 +16,12 @@ from rich.console import Console
 from rich.progress import track
 
 from edge.errors import ConfigurationError, UsageError
-from edge.postprocess import postprocess
-from edge.preprocess import preprocess
 from edge.providers import PROVIDERS, Provider
-from edge.types import Image, Instances
 from train.data.choose import only
 from train.data.open import read_datasets
 from train.data.sample import Sample
 from train.data.splits import SIDES, read_split
-from train.judge import MASK_THRESHOLD, ImageResult, Segment, judge
+from train.judge import MASK_THRESHOLD, ImageResult, Segment, judge, segment_by
 from train.pictures import draw_worst
 from train.report import (
     CELLS_NAME,
@@ -64,12 +61,7 @@ def onnx_segment(path: Path, threshold: float | None = None, provider: Provider 
         raise UsageError(
             f"--threshold {threshold} is out of range; {path} gives scores from {spec.score_floor} to 1, choose between"
         )
-
-    def segment(image: Image) -> Instances:
-        tensor, letterbox = preprocess(image, spec)
-        return postprocess(segmenter.segment(tensor), letterbox, spec, threshold)
-
-    return segment
+    return segment_by(segmenter.segment, spec, threshold)
 
 
 def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.geometry import MaskPatch, paste_mask, union_of_masks
-from edge.types import Image, Instances
+from edge.postprocess import postprocess
+from edge.preprocess import preprocess
+from edge.segmenters.protocol import RawOutputs
+from edge.spec import ModelSpec
+from edge.types import Floats, Image, Instances
 from train.data.sample import Sample, load
 from train.matching import match_cells
 from train.metrics import SixMetrics, six_metrics
@@ -42,6 +46,16 @@ class ImageResult:
     matched_ious: tuple[float, ...]
     truncated: bool
     scored: tuple[tuple[float, bool | None], ...] = ()
+
+
+def segment_by(run: Callable[[Floats], RawOutputs], spec: ModelSpec, threshold: float | None = None) -> Segment:
+    """A way to run the network as a function from a picture to its cells; `threshold` replaces the spec's own."""
+
+    def segment(image: Image) -> Instances:
+        tensor, letterbox = preprocess(image, spec)
+        return postprocess(run(tensor), letterbox, spec, threshold)
+
+    return segment
 
 
 def judge(segment: Segment, sample: Sample, mask_threshold: float = MASK_THRESHOLD) -> ImageResult:

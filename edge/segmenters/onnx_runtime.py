@@ -13,7 +13,7 @@ from edge.segmenters.onnx_file import check_tensors, first_line, raw_outputs, re
 from edge.segmenters.protocol import RawOutputs
 from edge.types import Floats
 
-PROVIDERS: dict[OnnxRuntimeProvider, str] = {
+EXECUTION_PROVIDERS: dict[OnnxRuntimeProvider, str] = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
@@ -77,9 +77,9 @@ class OnnxRuntimeSegmenter:
 
 def _check_provider(provider: OnnxRuntimeProvider) -> None:
     available = onnxruntime.get_available_providers()
-    if PROVIDERS[provider] not in available:
+    if EXECUTION_PROVIDERS[provider] not in available:
         raise BackendMissingError(
-            f"--provider {provider} needs ONNX Runtime's {PROVIDERS[provider]} but ONNX Runtime "
+            f"--provider {provider} needs ONNX Runtime's {EXECUTION_PROVIDERS[provider]} but ONNX Runtime "
             f"{onnxruntime.__version__} here has {', '.join(available)}; replace it by the build for GPUs "
             "(`pip uninstall onnxruntime; pip install onnxruntime-gpu`, on a Jetson NVIDIA's wheel) or leave "
             "--provider out"
@@ -101,7 +101,7 @@ def _open_session(data: bytes, path: Path, threads: int, provider: OnnxRuntimePr
             f"{path} is not a model that ONNX Runtime {onnxruntime.__version__} can load ({first_line(error)}); "
             "give a file written by `python -m export onnx`"
         ) from error
-    if PROVIDERS[provider] not in session.get_providers():
+    if EXECUTION_PROVIDERS[provider] not in session.get_providers():
         raise _not_started(path, provider, f"it left all to {', '.join(session.get_providers())}")
     return session
 
@@ -112,7 +112,7 @@ def _session(data: bytes, threads: int, provider: OnnxRuntimeProvider) -> onnxru
     options.inter_op_num_threads = 1
     options.log_severity_level = SILENT
     available = onnxruntime.get_available_providers()
-    wanted = [PROVIDERS[one] for one in PREFERENCES[provider] if PROVIDERS[one] in available]
+    wanted = [EXECUTION_PROVIDERS[one] for one in PREFERENCES[provider] if EXECUTION_PROVIDERS[one] in available]
     # Without the fallback, a provider that fails is an exception rather than a print and the CPU: here (ONNX Runtime
     # 1.18 does not know the argument and leaves the providers to tell), and in `run`.
     session = onnxruntime.InferenceSession(data, options, providers=wanted, enable_fallback=0)
@@ -137,7 +137,7 @@ def _runs_on_cpu(data: bytes) -> bool:
 
 def _not_started(path: Path, provider: OnnxRuntimeProvider, why: str) -> BackendMissingError:
     return BackendMissingError(
-        f"ONNX Runtime's {PROVIDERS[provider]} is installed but did not start for {path} ({why}); check the GPU with "
-        f"`nvidia-smi`, and install the CUDA, cuDNN and, for tensorrt, TensorRT libraries that ONNX Runtime "
+        f"ONNX Runtime's {EXECUTION_PROVIDERS[provider]} is installed but did not start for {path} ({why}); check the "
+        f"GPU with `nvidia-smi`, and install the CUDA, cuDNN and, for tensorrt, TensorRT libraries that ONNX Runtime "
         f"{onnxruntime.__version__} was built with"
     )

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from edge.errors import BackendMissingError, EdgeError, ModelError
+from edge.errors import BackendMissingError, DiskFullError, EdgeError, ModelError
 from edge.segmenters.onnx_file import check_tensors, first_line, raw_outputs, read_file, read_spec, useful_threads
+from edge.segmenters.onnx_runtime import SILENT
 from edge.segmenters.protocol import RawOutputs
 from edge.types import Floats
 
@@ -39,6 +40,7 @@ class OpenVinoSegmenter:
     Raises
     ------
     BackendMissingError : OpenVINO is not installed, or the CPU has no bfloat16
+    DiskFullError : the temporary folder cannot be written to
     ModelError : the file is missing, no ONNX model, without ModelSpec, or its tensors are not those of its ModelSpec
     """
 
@@ -67,7 +69,12 @@ class OpenVinoSegmenter:
                 _warn_without_int8()
         except EdgeError:
             raise
-        except Exception as error:  # ONNX Runtime and OpenVINO raise many unrelated types, a full /tmp is an OSError
+        except OSError as error:
+            raise DiskFullError(
+                f"the temporary folder {tempfile.gettempdir()}, which OpenVINO reads the model from, cannot be used "
+                f"({error.strerror or error}); make room there or set TMPDIR"
+            ) from error
+        except Exception as error:  # ONNX Runtime and OpenVINO raise many unrelated types
             raise ModelError(
                 f"{path} is not a model that OpenVINO {openvino.__version__} can load ({first_line(error)}); give a "
                 "file written by `python -m export onnx`, or leave --provider out"
@@ -117,5 +124,5 @@ def _inline(data: bytes, path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.optimized_model_filepath = str(path)
-    options.log_severity_level = 4  # a warning that the file is for this machine's CPU, which it is
+    options.log_severity_level = SILENT  # a warning that the file is for this machine's CPU, which it is
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])

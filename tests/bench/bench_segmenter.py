@@ -45,10 +45,11 @@ def main() -> None:
     ours: list[float] = []
     theirs: list[float] = []
     cells: list[int] = []
-    for block in range(max(2, options.rounds // (BLOCK - SETTLING))):
+    counted = BLOCK - SETTLING
+    for block in range(1 + -(-options.rounds // counted)):  # the first block is not counted
         for place in range(BLOCK):
             start = time.perf_counter()
-            outputs = segmenter.segment(tensors[(block * BLOCK + place) % len(tensors)])
+            outputs = segmenter.segment(tensors[(block * counted + place) % len(tensors)])
             ours.append(time.perf_counter() - start)
             cells.append(len(outputs.scores))
         if other is not None:
@@ -58,7 +59,7 @@ def main() -> None:
                 session.run(None, {name: value})
                 theirs.append(time.perf_counter() - start)
     ours, theirs = settled(ours), settled(theirs)
-    print(f"{segmenter.spec.name} on {segmenter.backend}, {options.threads} threads, {options.rounds} rounds")
+    print(f"{segmenter.spec.name} on {segmenter.backend}, {options.threads} threads, {len(ours)} rounds")
     print(f"ours:    median {1e3 * np.median(ours):.1f} ms, {np.mean(cells):.1f} candidate cells a picture")
     if theirs:
         ratio = np.median(ours) / np.median(theirs)

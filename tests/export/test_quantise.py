@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -12,13 +14,13 @@ import onnx
 import pytest
 
 from calib.int8.ranges import read_ranges, write_ranges
-from edge.errors import BackendMissingError, ConfigurationError, ModelError
+from edge.errors import BackendMissingError, ConfigurationError, DiskFullError, ModelError
 from edge.preprocess import preprocess
 from edge.segmenters import open_segmenter, openvino, packaged_model
 from edge.simulator import SmearParameters, draw_field
 from export.__main__ import main
 from export.engine import packaged_ranges
-from export.quantise import check_quantise, quantise
+from export.quantise import prepare, quantise
 from export.simulated_pictures import simulated_samples
 from train.data.sample import Sample
 
@@ -34,7 +36,7 @@ def samples(tmp_path_factory) -> list[Sample]:
 @pytest.fixture(scope="module")
 def quantised(tmp_path_factory, samples) -> Path:
     out = tmp_path_factory.mktemp("int8") / "model-int8.onnx"
-    done = quantise(packaged_model(), None, out, samples, "eight simulated fields")
+    done = quantise(prepare(packaged_model(), None, out), samples, "eight simulated fields")
     assert done.loss.faults == ()
     assert done.fp32.found > 40
     assert done.share > 0.8
@@ -48,10 +50,10 @@ def test_the_file_is_smaller_and_says_what_it_is(quantised):
     assert list(quantised.parent.iterdir()) == [quantised]
 
 
-def test_a_quantised_file_is_not_quantised_again(quantised, samples, tmp_path):
+def test_a_quantised_file_is_not_quantised_again(quantised, tmp_path):
     ranges = packaged_ranges(packaged_model())
     with pytest.raises(ModelError, match="quantised already; give the float model"):
-        quantise(quantised, ranges, tmp_path / "again.onnx", samples, "eight simulated fields")
+        prepare(quantised, ranges, tmp_path / "again.onnx")
     assert not list(tmp_path.iterdir())
 
 
@@ -100,13 +102,13 @@ def test_ranges_that_lose_cells_leave_no_file(samples, tmp_path):
     file = tmp_path / "narrow.ranges.json"
     write_ranges(msgspec.structs.replace(ranges, tensors=narrow), file)
     with pytest.raises(ModelError, match=r"is not written: INT8 (loses|finds).*calib int8"):
-        quantise(packaged_model(), file, tmp_path / "x.onnx", samples, "eight simulated fields")
+        quantise(prepare(packaged_model(), file, tmp_path / "x.onnx"), samples, "eight simulated fields")
     assert sorted(tmp_path.iterdir()) == [file]
 
 
 def test_too_few_cells_are_refused(samples, tmp_path):
     with pytest.raises(ConfigurationError, match="too few to judge by"):
-        quantise(packaged_model(), None, tmp_path / "x.onnx", samples[:1], "one field")
+        quantise(prepare(packaged_model(), None, tmp_path / "x.onnx"), samples[:1], "one field")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -115,7 +117,21 @@ def test_too_few_cells_are_refused(samples, tmp_path):
 )
 def test_a_bad_name_is_refused_before_anything_is_judged(tmp_path, out, named):
     with pytest.raises(ConfigurationError, match=named):
-        check_quantise(tmp_path / "model.onnx", tmp_path / out)
+        prepare(tmp_path / "model.onnx", None, tmp_path / out)
+
+
+def test_a_full_disk_is_told_in_one_sentence(samples, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    prepared = prepare(packaged_model(), None, tmp_path / "x.onnx")
+    monkeypatch.setattr(onnx, "save", full)
+    with pytest.raises(
+        DiskFullError, match=r"x\.onnx cannot be written \(No space left on device\); make room"
+    ) as caught:
+        quantise(prepared, samples, "eight simulated fields")
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_command_ends_with_the_documented_codes(tmp_path, monkeypatch, capsys):

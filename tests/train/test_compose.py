@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edge.errors import DiskFullError
 from tests.train.data.trees import disc, save
+from train import compose
 from train.__main__ import main
+from train.data.augment import Example
 from train.data.composed import MANY, sources_of
 from train.data.folder import read
 from train.data.open import read_dataset
@@ -72,7 +77,12 @@ def test_a_seed_repeats_the_fields_and_another_does_not(data: Path, composed: Pa
 
 @pytest.mark.parametrize(
     ("more", "code", "said"),
-    [(["--count", "0"], 3, "makes no field"), (["--data", "{crops}"], 3, "0 are such fields")],
+    [
+        (["--count", "0"], 3, "makes no field"),
+        (["--seed", "-1"], 3, "--seed -1 is negative"),
+        (["--out", "{file}"], 3, "is not an empty folder"),
+        (["--data", "{crops}"], 3, "0 are such fields"),
+    ],
 )
 def test_what_cannot_be_composed_is_one_sentence(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], code: int, said: str
@@ -82,18 +92,42 @@ def test_what_cannot_be_composed_is_one_sentence(
         target = crops / file.relative_to(data)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(file.read_bytes())
-    words = [word.format(crops=crops) for word in more]
+    words = [word.format(crops=crops, file=__file__) for word in more]
     assert main(["compose", "--data", str(data), "--out", str(tmp_path / "out"), *words]) == code
     error = capsys.readouterr().err.strip()
     assert said in error
     assert "\n" not in error
 
 
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))])
+def test_a_set_that_is_not_complete_is_not_there(
+    stop: BaseException,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write, written = compose._write, []
+
+    def stopped(example: Example, folder: Path, name: str) -> None:
+        if len(written) == 3:
+            raise stop
+        written.append(name)
+        write(example, folder, name)
+
+    monkeypatch.setattr(compose, "_write", stopped)
+    code = main(["compose", "--data", str(data), "--out", str(tmp_path / "out"), "--count", "2"])
+    assert code == (0 if isinstance(stop, KeyboardInterrupt) else DiskFullError.exit_code)
+    assert len(written) == 3
+    assert list(tmp_path.iterdir()) == []
+    assert "\n" not in capsys.readouterr().err.strip()
+
+
 def test_a_folder_that_holds_something_is_left_alone(
     data: Path, composed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["compose", "--data", str(data), "--out", str(composed)]) == 3
-    assert "is not empty" in capsys.readouterr().err
+    assert "is not an empty folder" in capsys.readouterr().err
 
 
 def test_erythroblasts_are_no_donors(data: Path) -> None:

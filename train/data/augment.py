@@ -13,6 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge.types import Image
+from train.data.sample import Sample, load
 
 SMALLEST_VISIBLE = 0.15  # a cell of which less is left in the picture is not taught as a cell
 
@@ -23,6 +24,14 @@ class Example:
 
     image: Image
     masks: list[NDArray[np.uint8]]
+
+
+def read_example(sample: Sample) -> Example:
+    """A labelled picture as it was published."""
+    loaded = load(sample)
+    count = int(loaded.instances.max())
+    masks = [np.asarray((loaded.instances == number) * np.uint8(255), np.uint8) for number in range(1, count + 1)]
+    return Example(image=loaded.image, masks=masks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

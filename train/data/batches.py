@@ -13,15 +13,15 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.data.augment import Example, View, appearance, background, look, paste
-from train.data.sample import Sample, load
+from train.data.augment import Example, View, appearance, background, look, paste, read_example
+from train.data.sample import Sample
 from train.losses import Target
 
 CACHE_LIMIT_PX = 1024  # larger pictures are kept in memory shrunk to this width: no view needs more
 SMALLEST_BOX_PX = 6.0
 Colour = tuple[int, int, int]
 SIMULATED = "simulated"
-CROWD_CELL_PX = 80.0  # no larger, so that many find room
+CROWD_CELL_PX = 80.0  # of the cells pasted onto a crowd: no larger, so that many find room
 CROWD_DONORS = (4, 12)
 
 
@@ -35,8 +35,8 @@ class MixConfig:
     shares : weight of each data set; one that is absent counts 1
     kinds : weight of the pictures of a kind within their data set, e.g. {"erythroblast": 4}; other pictures count 1
     cell_px : smallest and largest cell diameter in a training picture; drawn evenly in its logarithm
-    crowd, mosaic, pasted : probability of many small cells pasted onto one picture; if it is none of these, of four
-        pictures in one; if none of those either, of one to three pasted cells
+    crowd, mosaic, pasted : probability of many small cells pasted onto one picture; of the rest, of four pictures in
+        one; of the rest of that, of one to three pasted pictures' cells
     elsewhere : probability of a view that does not look for a cell
     blank : probability of a picture without any specimen (black, white, noise)
     pad_rgb : the letterbox colour, one of the fills beyond a picture's edge
@@ -94,7 +94,7 @@ class Mixer:
         return Example(image=appearance(picture.image, rng), masks=picture.masks)
 
     def _crowd(self) -> Example:
-        """A view with the cells of several others pasted onto it, all of them small; some touch."""
+        """A view with the small cells of several others pasted onto it; some touch."""
         size = (self.config.size, self.config.size)
         picture = self._view(size, largest_px=CROWD_CELL_PX)
         for _ in range(int(self.rng.integers(CROWD_DONORS[0], CROWD_DONORS[1] + 1))):
@@ -142,7 +142,7 @@ class Mixer:
         """A random view of a source; `roaming` puts its cell anywhere rather than near the middle."""
         config, rng = self.config, self.rng
         height, width = source.image.shape[:2]
-        limit = min(config.cell_px[1], 0.9 * max(size), largest_px)
+        limit = max(config.cell_px[0], min(config.cell_px[1], 0.9 * max(size), largest_px))
         wanted = float(np.exp(rng.uniform(np.log(config.cell_px[0]), np.log(limit))))
         cell = source.masks[int(rng.integers(len(source.masks)))] if source.masks else None
         typical = float(np.sqrt((cell > 127).sum() * 4 / np.pi)) if cell is not None else 0.35 * min(width, height)
@@ -187,9 +187,8 @@ class Mixer:
         key = str(sample.image_path)
         if key in self._cache:
             return self._cache[key]
-        loaded = load(sample)
-        image = loaded.image
-        masks = [((loaded.instances == i) * np.uint8(255)) for i in range(1, int(loaded.instances.max()) + 1)]
+        example = read_example(sample)
+        image, masks = example.image, example.masks
         if image.shape[1] > CACHE_LIMIT_PX:
             size = (CACHE_LIMIT_PX, round(image.shape[0] * CACHE_LIMIT_PX / image.shape[1]))
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -14,8 +14,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge.errors import ConfigurationError
-from train.data.augment import Example, View, background, look, paste
-from train.data.sample import Sample, load
+from train.data.augment import Example, View, background, look, paste, read_example
+from train.data.sample import Sample
 
 WIDTH, HEIGHT = 1024, 768
 FEW, MANY = (1, 4), (12, 20)  # cells to paste
@@ -53,7 +53,7 @@ def sources_of(samples: Sequence[Sample]) -> Sources:
 def empty_field(sources: Sources, generator: Generator) -> Example:
     """A part of a field at its own scale in which no white cell lies."""
     for _ in range(_TRIES):
-        field = _read(_any(sources.fields, generator))
+        field = read_example(_any(sources.fields, generator))
         height, width = field.image.shape[:2]
         x, y = (int(generator.integers(0, max(1, spare))) for spare in (width - WIDTH + 1, height - HEIGHT + 1))
         window = (slice(y, y + HEIGHT), slice(x, x + WIDTH))
@@ -64,7 +64,7 @@ def empty_field(sources: Sources, generator: Generator) -> Example:
 
 def populated_field(sources: Sources, generator: Generator, count: tuple[int, int]) -> Example:
     """A part of a field with its own cells, and cells of other pictures pasted in."""
-    field = _read(_any(sources.fields, generator))
+    field = read_example(_any(sources.fields, generator))
     height, width = field.image.shape[:2]
     scale = max(float(generator.uniform(*SHRUNK)), WIDTH / width, HEIGHT / height)
     reach = (0.5 * WIDTH / scale, 0.5 * HEIGHT / scale)
@@ -77,7 +77,7 @@ def populated_field(sources: Sources, generator: Generator, count: tuple[int, in
     for _ in range(_TRIES):
         if len(picture.masks) >= wanted:
             break
-        picture = paste(picture, _one_cell(_read(_any(sources.donors, generator)), generator), generator)
+        picture = paste(picture, _one_cell(read_example(_any(sources.donors, generator)), generator), generator)
     return picture
 
 
@@ -111,10 +111,3 @@ def instances_of(example: Example) -> NDArray[np.uint8]:
 
 def _any(samples: Sequence[Sample], generator: Generator) -> Sample:
     return samples[int(generator.integers(len(samples)))]
-
-
-def _read(sample: Sample) -> Example:
-    loaded = load(sample)
-    count = int(loaded.instances.max())
-    masks = [np.asarray((loaded.instances == number) * np.uint8(255), np.uint8) for number in range(1, count + 1)]
-    return Example(image=loaded.image, masks=masks)

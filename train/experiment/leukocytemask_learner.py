@@ -72,8 +72,9 @@ def build_leukocytemask(input_px: int) -> LeukocyteMask:
 def best_proposals(network: LeukocyteMask, levels: list[Tensor], shape: torch.Size) -> tuple[Tensor, Tensor]:
     """The RPN's boxes [1, R, 4] and objectness [1, R], best first; one that hides behind a better one has 0."""
     config = network.config
-    logits, deltas, _ = network.rpn([levels[level - 2] for level in config.rpn_levels])
-    top, order = logits.float().topk(min(config.pre_nms, logits.shape[1]), dim=1)
+    logits, deltas, ranks = network.rpn([levels[level - 2] for level in config.rpn_levels])
+    _, order = ranks.float().topk(min(config.pre_nms, ranks.shape[1]), dim=1)
+    top = torch.gather(logits.float(), 1, order)
     chosen = torch.gather(deltas.float(), 1, order[..., None].expand(-1, -1, 4))
     boxes = clip(decode(chosen, network.anchors(levels)[order], DELTA_WEIGHTS), shape[3], shape[2])
     return boxes, torch.sigmoid(top) * keep_mask(boxes, config.box_nms_iou)

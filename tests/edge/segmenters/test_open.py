@@ -136,7 +136,7 @@ def test_a_provider_that_is_not_there_is_never_replaced_by_the_cpu(monkeypatch, 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_a_provider_that_does_not_start_is_never_replaced_by_the_cpu(monkeypatch, model, provider, capsys):
     """ONNX Runtime itself makes a session on the CPU then."""
-    name = onnx_runtime.PROVIDERS[provider]
+    name = onnx_runtime.EXECUTION_PROVIDERS[provider]
     real = onnxruntime.InferenceSession
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [name, "CPUExecutionProvider"])
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: print("libcudnn is not there"), raising=False)  # noqa: T201 - as it does

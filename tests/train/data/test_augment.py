@@ -99,6 +99,28 @@ def test_batches_hold_pictures_with_boxes_that_fit_their_masks() -> None:
             assert box.tolist() == [x, y, x + w, y + h]
 
 
+def test_a_crowd_has_many_small_cells_and_all_of_them_are_labelled() -> None:
+    crowded = mixer([CELL], crowd=1.0, blank=0.0, elsewhere=0.0)
+    counts = [len(target.boxes) for target in crowded.batch(12)[1]]
+    assert np.median(counts) >= 5
+    donors = [crowded._donor((320, 320), 80.0) for _ in range(30)]
+    areas = [float((mask > 127).sum()) for donor in donors for mask in donor.masks]
+    assert max(areas) < 1.1 * np.pi * 40**2
+
+
+def test_a_donor_that_its_picture_cuts_is_not_pasted() -> None:
+    mask = np.zeros_like(CELL.masks[0])
+    mask[:60, 40:90] = 255
+    cut = Example(image=CELL.image, masks=[mask])
+    assert mixer([cut])._donor((320, 320)).masks == []
+    assert len(mixer([CELL])._donor((320, 320)).masks) == 1
+
+
+def test_a_crowd_where_cells_must_be_large_is_drawn_too() -> None:
+    _, targets = mixer([CELL], crowd=1.0, blank=0.0, cell_px=(100.0, 290.0)).batch(4)
+    assert all(len(target.boxes) for target in targets)
+
+
 def test_blank_pictures_hold_no_cell() -> None:
     _, targets = mixer([CELL], blank=1.0).batch(4)
     assert [len(target.boxes) for target in targets] == [0, 0, 0, 0]
