@@ -212,7 +212,7 @@ def test_user_errors_end_with_a_sentence_and_the_documented_code(
         ([str(engine), str(tmp_path / "nowhere")], 3, "does not exist"),
         ([str(engine), "--split", "split.json"], 3, "name them as IMAGES"),
         ([str(engine), str(few_pictures), "--model", str(other)], 5, "was not built from"),
-        ([str(engine), str(empty)], 3, "show 0 cells"),
+        ([str(engine), str(empty)], 3, "FP32 finds 0 of the cells"),
         ([str(without_ranges)], 5, "x.engine.ranges.json, the ranges that"),
         ([str(engine), "--via", "torch-tensorrt"], 3, "belong together"),
     ]
