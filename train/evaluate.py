@@ -2,7 +2,8 @@
 
     python -m train evaluate model.onnx --data DATA --split train/splits/published.json --side test --out runs/judged
 
-Writes `images.csv` (a row per picture), `cells.csv` (a row per predicted cell) and `summary.json`, and prints a table.
+Writes `images.csv` (a row per picture), `cells.csv` (a row per predicted cell), `summary.json` (per data set) and
+`kinds.json` (per data set and kind of cell), and prints them as tables.
 Masks are pasted at the picture's own resolution by the same code as at the microscope.
 """
 
@@ -26,9 +27,12 @@ from train.pictures import draw_worst
 from train.report import (
     CELLS_NAME,
     CSV_NAME,
+    KINDS_NAME,
     SUMMARY_NAME,
+    print_kinds,
     print_table,
     summarise,
+    summarise_kinds,
     write_cells,
     write_images,
     write_summary,
@@ -74,7 +78,11 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--side", choices=SIDES, default="test", help="side of the split (default: test)")
     parser.add_argument("--only", nargs="+", default=[], metavar="SET", help="data sets to judge on, e.g. dataset2")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help=f"for {CSV_NAME}, {CELLS_NAME} and {SUMMARY_NAME}"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help=f"for {CSV_NAME}, {CELLS_NAME}, {SUMMARY_NAME} and {KINDS_NAME}",
     )
     parser.add_argument("--threshold", type=float, metavar="T", help="score threshold (default: the model's own)")
     parser.add_argument("--provider", choices=PROVIDERS, help="what runs the model (default: cpu), as of edge-run")
@@ -93,12 +101,15 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if not samples:
         raise ConfigurationError("no labelled picture is left to judge by; check --data, --split and --side")
     results = evaluate(segment, samples)
-    summaries = summarise(results)
+    summaries, kinds = summarise(results), summarise_kinds(results)
     args.out.mkdir(parents=True, exist_ok=True)
     write_images(results, args.out / CSV_NAME)
     write_cells(results, args.out / CELLS_NAME)
     write_summary(summaries, args.out / SUMMARY_NAME)
+    write_summary(kinds, args.out / KINDS_NAME)
     print_table(summaries, Console())
+    if kinds:
+        print_kinds(kinds, Console())
     if args.pictures is not None:
         draw_worst(segment, samples, results, args.pictures)
     return 0

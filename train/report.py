@@ -20,6 +20,7 @@ CSV_NAME = "images.csv"
 CELLS_NAME = "cells.csv"
 CELL_COLUMNS = ("picture", "dataset", "complete", "score", "true")
 SUMMARY_NAME = "summary.json"
+KINDS_NAME = "kinds.json"
 METRICS = tuple(field.name for field in fields(SixMetrics))
 
 
@@ -61,6 +62,15 @@ def summarise(results: Sequence[ImageResult]) -> dict[str, Summary]:
     """One summary per data set, in the order of their names."""
     names = sorted({result.dataset for result in results})
     return {name: _summary(name, [result for result in results if result.dataset == name]) for name in names}
+
+
+def summarise_kinds(results: Sequence[ImageResult]) -> dict[str, Summary]:
+    """One summary per kind of cell within each data set, named "set: kind"; pictures of unknown kind are left out."""
+    groups: dict[tuple[str, str], list[ImageResult]] = {}
+    for result in results:
+        if result.kind is not None:
+            groups.setdefault((result.dataset, result.kind), []).append(result)
+    return {f"{dataset}: {kind}": _summary(dataset, groups[dataset, kind]) for dataset, kind in sorted(groups)}
 
 
 def _summary(name: str, results: list[ImageResult]) -> Summary:
@@ -154,6 +164,24 @@ def print_table(summaries: dict[str, Summary], console: Console) -> None:
     for name, s in summaries.items():
         if s.truncated:
             console.print(f"{name}: {s.truncated} pictures have more cells than the model has slots")
+
+
+def print_kinds(summaries: dict[str, Summary], console: Console) -> None:
+    """What was found of each kind of cell, and how well its outlines fit."""
+    table = Table(title="By kind of cell (95 % interval)")
+    for column in ("data set: kind", "pictures", "found", "recall", "miou", "matched IoU", "empty"):
+        table.add_column(column, justify="left" if column == "data set: kind" else "right")
+    for name, s in summaries.items():
+        table.add_row(
+            name,
+            str(s.images + s.empty_images),
+            f"{s.found} of {s.cells}",
+            _text(s.recall, 3),
+            _text(s.metrics["miou"], 4),
+            _text(s.matched_iou, 3),
+            f"{s.empty_with_cells} of {s.empty_images} wrong" if s.empty_images else "-",
+        )
+    console.print(table)
 
 
 def _text(estimate: Estimate, digits: int) -> str:

@@ -26,7 +26,7 @@ from train.evaluate import add_evaluate_arguments, evaluate, onnx_segment, run_e
 from train.judge import ImageResult, judge
 from train.metrics import SixMetrics
 from train.pictures import PREDICTION_BGR, TRUTH_BGR, draw_worst
-from train.report import METRICS, print_table, summarise, write_images, write_summary
+from train.report import METRICS, print_kinds, print_table, summarise, summarise_kinds, write_images, write_summary
 
 HEIGHT, WIDTH = 60, 80
 
@@ -146,6 +146,25 @@ def test_pictures_without_cells_are_counted_apart_from_the_means() -> None:
 def test_false_cells_are_not_counted_where_labels_are_incomplete() -> None:
     summary = summarise([image_result("a", 0.8, (1, 1, 2), complete=False)])["a"]
     assert (summary.false_cells, summary.complete_images) == (0, 0)
+
+
+def test_kinds_are_counted_apart_within_each_set_and_unknown_ones_left_out() -> None:
+    results = [
+        replace(image_result("a", 0.8, (2, 1, 0), ious=(0.6,)), kind="monocyte"),
+        replace(image_result("a", 0.6, (1, 1, 0), ious=(0.9,)), kind="monocyte"),
+        replace(image_result("b", 0.4, (1, 0, 0)), kind="monocyte"),
+        replace(image_result("b", 0.0, (0, 0, 1)), kind="erythroblast"),
+        image_result("a", 0.1, (5, 0, 0)),
+    ]
+    kinds = summarise_kinds(results)
+    assert list(kinds) == ["a: monocyte", "b: erythroblast", "b: monocyte"]
+    assert (kinds["a: monocyte"].found, kinds["a: monocyte"].cells) == (2, 3)
+    assert kinds["a: monocyte"].matched_iou.value == pytest.approx(0.75)
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_kinds(kinds, console)
+    text = console.export_text()
+    assert "2 of 3" in text
+    assert "1 of 1 wrong" in text
 
 
 def test_nothing_to_summarise_gives_no_summary() -> None:
