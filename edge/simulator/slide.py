@@ -13,7 +13,7 @@ from numpy.random import Generator
 from edge.simulator.debris import draw_platelet, draw_precipitate, draw_smudge
 from edge.simulator.light import expose, lamp_field, sensor_noise
 from edge.simulator.red_cells import draw_red_cell
-from edge.simulator.stains import Stain, stain_named, transmitted
+from edge.simulator.stains import Stain, lay, stain_named, transmitted
 from edge.simulator.white_cells import FREQUENCIES, KINDS, SIZES, Stamp, draw_white_cell
 from edge.types import CellTruth, Image
 
@@ -106,7 +106,7 @@ def draw_slide(parameters: SmearParameters, width: int, height: int, progress: P
     cells = _place_white_cells(generator, parameters, stain, (width, height), progress)
     _scatter_red_cells(generator, parameters, stain, _Ground(image=image, cells=cells), progress)
     for cell in cells:
-        _lay(image, transmitted(cell.stamp.density), cell.x, cell.y)
+        lay(image, transmitted(cell.stamp.density), cell.x, cell.y)
     _scatter_debris(generator, parameters, stain, image)
     if parameters.defocus_px > 0:
         cv2.GaussianBlur(image, (0, 0), parameters.defocus_px, dst=image)
@@ -189,7 +189,7 @@ def _scatter_red_cells(
         stamp = np.rot90(stamp, int(generator.integers(4)))
         if generator.random() < 0.5:
             stamp = stamp[:, ::-1]
-        _lay(ground.image, stamp, round(x - stamp.shape[1] / 2), round(y - stamp.shape[0] / 2))
+        lay(ground.image, stamp, round(x - stamp.shape[1] / 2), round(y - stamp.shape[0] / 2))
 
 
 def _scatter_debris(generator: Generator, parameters: SmearParameters, stain: Stain, image: Image) -> None:
@@ -204,15 +204,4 @@ def _scatter_debris(generator: Generator, parameters: SmearParameters, stain: St
     for mean, draw in kinds:
         for _ in range(generator.poisson(mean * fields)):
             stamp = draw()
-            _lay(image, stamp, int(generator.integers(-8, width)), int(generator.integers(-8, height)))
-
-
-def _lay(image: Image, stamp: Image, x: int, y: int) -> None:
-    """Let light pass through a stamp as well, in place; what reaches over the edge is cut off."""
-    height, width = image.shape[:2]
-    left, top = max(0, x), max(0, y)
-    right, bottom = min(width, x + stamp.shape[1]), min(height, y + stamp.shape[0])
-    if left >= right or top >= bottom:
-        return
-    part = np.ascontiguousarray(stamp[top - y : bottom - y, left - x : right - x])
-    image[top:bottom, left:right] = cv2.multiply(image[top:bottom, left:right], part, scale=1 / 255)
+            lay(image, stamp, int(generator.integers(-8, width)), int(generator.integers(-8, height)))

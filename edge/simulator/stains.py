@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
+import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+
+from edge.types import Image
 
 Density = tuple[float, float, float]
 """Optical density in blue, green and red."""
@@ -96,3 +99,14 @@ def _scaled(density: Density, factor: float) -> Density:
 def transmitted(density: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Optical density [H, W, 3] -> share of the light that passes, in 255ths."""
     return np.asarray(255 * np.exp(-density) + 0.5, np.uint8)
+
+
+def lay(image: Image, stamp: Image, x: int, y: int) -> None:
+    """Let light pass through a stamp as well, in place; what reaches over the edge is cut off."""
+    height, width = image.shape[:2]
+    left, top = max(0, x), max(0, y)
+    right, bottom = min(width, x + stamp.shape[1]), min(height, y + stamp.shape[0])
+    if left >= right or top >= bottom:
+        return
+    part = np.ascontiguousarray(stamp[top - y : bottom - y, left - x : right - x])
+    image[top:bottom, left:right] = cv2.multiply(image[top:bottom, left:right], part, scale=1 / 255)

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from train.data.augment import Example, View, appearance, background, look, paste, read_example
+from train.data.platelets import add_platelets
 from train.data.sample import Sample
+from train.data.uptake import vary_uptake
 from train.losses import Target
 
 CACHE_LIMIT_PX = 1024  # larger pictures are kept in memory shrunk to this width: no view needs more
@@ -38,6 +40,8 @@ class MixConfig:
     crowd, mosaic, pasted : probability of many small cells pasted onto one picture; of the rest, of four pictures in
         one; of the rest of that, of one to three pasted pictures' cells
     elsewhere : probability of a view that does not look for a cell
+    platelets : probability that platelets are drawn onto a view
+    uptake : probability that the cells and the surroundings of a view take up dye each in its own way
     blank : probability of a picture without any specimen (black, white, noise)
     pad_rgb : the letterbox colour, one of the fills beyond a picture's edge
     """
@@ -50,6 +54,8 @@ class MixConfig:
     mosaic: float = 0.3
     pasted: float = 0.3
     elsewhere: float = 0.12
+    uptake: float = 0.0
+    platelets: float = 0.0
     blank: float = 0.01
     pad_rgb: tuple[int, int, int] = (124, 116, 104)
 
@@ -163,7 +169,12 @@ class Mixer:
             size=size,
             fill=fill,
         )
-        return look(source, view)
+        seen = look(source, view)
+        if config.uptake and rng.random() < config.uptake:
+            seen = vary_uptake(seen, background(source.image), rng)
+        if config.platelets and source.masks and not roaming and rng.random() < config.platelets:
+            seen = add_platelets(seen, background(source.image), scale * typical, rng)
+        return seen
 
     def _weights_of(self, samples: list[Sample | Example]) -> NDArray[np.float64] | None:
         """The probability of each picture of a data set; None if all are alike."""
