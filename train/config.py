@@ -32,6 +32,8 @@ class MixSection(_Section):
     pasted: Annotated[float, Field(ge=0, le=1)] = 0.3
     crowd: Annotated[float, Field(ge=0, le=1)] = 0.0
     elsewhere: Annotated[float, Field(ge=0, le=1)] = 0.12
+    stretch: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    elastic: Annotated[float, Field(ge=0, le=1)] = 0.0
     uptake: Annotated[float, Field(ge=0, le=1)] = 0.0
     platelets: Annotated[float, Field(ge=0, le=1)] = 0.0
     blank: Annotated[float, Field(ge=0, le=1)] = 0.01

@@ -38,8 +38,9 @@ def read_example(sample: Sample) -> Example:
 class View:
     """Where a new picture looks at an old one.
 
-    `centre` is the point of the source in source px that comes to the middle, `scale` new px per source px, `angle` in
-    degrees, `size` (width, height) of the new picture in px, `fill` the colour (BGR) beyond the source's edge.
+    `centre` is the point of the source in source px that comes to the middle, `scale` new px per source px, `stretch`
+    the factor by which the source's width grows and its height shrinks before the turn, `angle` in degrees, `size`
+    (width, height) of the new picture in px, `fill` the colour (BGR) beyond the source's edge.
     """
 
     centre: tuple[float, float]
@@ -48,6 +49,7 @@ class View:
     mirror: bool
     size: tuple[int, int]
     fill: tuple[int, int, int]
+    stretch: float = 1.0
 
 
 def look(source: Example, view: View) -> Example:
@@ -74,6 +76,7 @@ def look(source: Example, view: View) -> Example:
 def _matrix(centre: tuple[float, float], scale: float, view: View) -> NDArray[np.float64]:
     angle = np.deg2rad(view.angle)
     rotation = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    rotation = rotation @ np.diag([view.stretch, 1 / view.stretch])
     if view.mirror:
         rotation[:, 0] *= -1
     # pixel centres lie at half-integers of the continuous coordinates but at integers for OpenCV

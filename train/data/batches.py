@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from train.data.augment import Example, View, appearance, background, look, paste, read_example
+from train.data.deformation import elastic, elastic_scale
 from train.data.platelets import add_platelets
 from train.data.sample import Sample
 from train.data.uptake import vary_uptake
@@ -25,6 +26,9 @@ Colour = tuple[int, int, int]
 SIMULATED = "simulated"
 CROWD_CELL_PX = 80.0  # of the cells pasted onto a crowd: no larger, so that many find room
 CROWD_DONORS = (4, 12)
+ELASTIC_SIGMA = (0.15, 0.35)  # of the cell's diameter
+ELASTIC_DISPLACEMENT = (0.03, 0.10)  # of the cell's diameter, root mean square along each axis
+LARGEST_SIGMA = 0.14  # of the view's shorter side: a wider field moves the cell as a whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,8 @@ class MixConfig:
     crowd, mosaic, pasted : probability of many small cells pasted onto one picture; of the rest, of four pictures in
         one; of the rest of that, of one to three pasted pictures' cells
     elsewhere : probability of a view that does not look for a cell
+    stretch : standard deviation of the logarithm of a view's stretch, which makes round cells oval
+    elastic : probability of an elastic transformation of a view, in proportion to its cell
     platelets : probability that platelets are drawn onto a view
     uptake : probability that the cells and the surroundings of a view take up dye each in its own way
     blank : probability of a picture without any specimen (black, white, noise)
@@ -54,6 +60,8 @@ class MixConfig:
     mosaic: float = 0.3
     pasted: float = 0.3
     elsewhere: float = 0.12
+    stretch: float = 0.0
+    elastic: float = 0.0
     uptake: float = 0.0
     platelets: float = 0.0
     blank: float = 0.01
@@ -168,13 +176,22 @@ class Mixer:
             mirror=bool(rng.random() < 0.5),
             size=size,
             fill=fill,
+            stretch=float(np.exp(rng.normal(0, config.stretch))) if config.stretch else 1.0,
         )
         seen = look(source, view)
+        if config.elastic and rng.random() < config.elastic:
+            seen = self._deformed(seen, scale * typical)
         if config.uptake and rng.random() < config.uptake:
             seen = vary_uptake(seen, background(source.image), rng)
         if config.platelets and source.masks and not roaming and rng.random() < config.platelets:
             seen = add_platelets(seen, background(source.image), scale * typical, rng)
         return seen
+
+    def _deformed(self, seen: Example, cell_px: float) -> Example:
+        """Odd shapes: what blood does to cells that are squeezed between others or dragged along."""
+        sigma_px = min(self.rng.uniform(*ELASTIC_SIGMA) * cell_px, LARGEST_SIGMA * min(seen.image.shape[:2]))
+        alpha_px = elastic_scale(self.rng.uniform(*ELASTIC_DISPLACEMENT) * cell_px, sigma_px)
+        return elastic(seen, alpha_px, sigma_px, self.rng)
 
     def _weights_of(self, samples: list[Sample | Example]) -> NDArray[np.float64] | None:
         """The probability of each picture of a data set; None if all are alike."""

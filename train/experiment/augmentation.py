@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from train.data.augment import Example
-from train.experiment.deformation import elastic, elastic_scale, rotate
+from train.data.deformation import elastic, elastic_scale, rotate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

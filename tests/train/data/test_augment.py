@@ -57,6 +57,35 @@ def test_mask_and_image_move_together_and_the_area_scales(angle: float, scale: f
     assert (dark & mask).sum() / (dark | mask).sum() > 0.9
 
 
+@pytest.mark.parametrize("angle", [0.0, 33.0])
+def test_stretching_makes_a_round_cell_oval_and_keeps_its_area(angle: float) -> None:
+    moved = look(CELL, view(stretch=1.25, angle=angle, centre=(110.0, 70.0), size=(320, 320)))
+    mask = moved.masks[0] > 127
+    assert mask.sum() == pytest.approx((CELL.masks[0] > 0).sum(), rel=0.03)
+    rows, columns = np.nonzero(mask)
+    narrow, wide = np.sqrt(np.linalg.eigvalsh(np.cov(rows, columns)))
+    assert wide / narrow == pytest.approx(1.25**2, rel=0.03)
+    dark = moved.image[:, :, 1] < 120
+    assert (dark & mask).sum() / (dark | mask).sum() > 0.9
+
+
+def test_elastic_views_change_the_shape_and_stay_in_one_piece() -> None:
+    def roundness(elastic: float) -> list[float]:
+        values = {"elastic": elastic, "cell_px": (50.0, 60.0), "crowd": 0.0, "mosaic": 0.0, "pasted": 0.0, "blank": 0.0}
+        mixer = Mixer([], [CELL], MixConfig(size=192, **values), seed=4)  # type: ignore[arg-type]
+        shares = []
+        for mask in (mask for _ in range(12) for mask in mixer.example().masks):
+            outlines, _ = cv2.findContours((mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            assert len(outlines) == 1
+            if not (mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()):
+                _, radius = cv2.minEnclosingCircle(outlines[0])
+                shares.append(float((mask > 127).sum() / (np.pi * radius**2)))
+        return shares
+
+    assert min(roundness(0.0)) > 0.88
+    assert np.mean(roundness(1.0)) < np.mean(roundness(0.0)) - 0.05
+
+
 def test_a_cell_out_of_view_is_dropped_and_one_cut_by_the_edge_is_kept() -> None:
     assert look(CELL, view(centre=(600.0, 600.0))).masks == []
     cut = look(CELL, view(centre=(10.0, 70.0)))

@@ -10,8 +10,8 @@ import numpy as np
 
 from edge.types import Image
 from train.data.augment import Example
+from train.data.deformation import elastic, elastic_scale, rotate
 from train.experiment.augmentation import blur, flip_horizontal, flip_vertical, gamma
-from train.experiment.deformation import elastic, elastic_scale, rotate
 from train.experiment.report.picture_file import new_figure, save_figure
 
 OUTLINE_RGB = (0, 200, 0)

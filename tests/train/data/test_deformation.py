@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from train.data.augment import Example
-from train.experiment.deformation import STEEPEST, displacement, elastic, elastic_scale, resample, rotate
+from train.data.deformation import STEEPEST, displacement, elastic, elastic_scale, resample, rotate
 
 SLIDE = (230, 225, 228)
 SIDE = 120
