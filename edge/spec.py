@@ -30,7 +30,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     mask_threshold : soft mask value at which a pixel belongs to a cell
     mask_size : m of the [m, m] masks
     mask_margin : the mask grid covers the box grown by this share of its width and height on each side
-    cell_px : smallest and largest cell diameter, in network px, that the model was trained on
+    cell_px : smallest and largest cell diameter, in network px, that the model can be trusted with
     input_name, boxes_name, scores_name, masks_name : tensor names
     precision : "fp32", "fp16" or "int8"
     version : layout version of this record

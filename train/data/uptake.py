@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from edge.types import Image
 from train.data.augment import Example
 
-CYTOPLASM = (0.35, 1.4)  # factors of density, drawn evenly in their logarithm
-SURROUNDINGS = (0.5, 2.0)
+CYTOPLASM = (0.2, 1.4)  # factors of density, drawn evenly in their logarithm
+SURROUNDINGS = (0.5, 2.4)
 TINT = (0.8, 1.25)  # factor of each channel of the surroundings
 NUCLEUS_FROM, NUCLEUS_TO = 0.35, 0.65  # of the cell's greatest density: below it cytoplasm, above it nucleus
 
