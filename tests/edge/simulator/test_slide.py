@@ -9,8 +9,7 @@ import pytest
 from edge.simulator import SmearParameters, draw_field, draw_slide
 from edge.simulator.light import sensor_noise
 from edge.simulator.red_cells import draw_red_cell
-from edge.simulator.slide import _lay
-from edge.simulator.stains import STAINS, stain_named
+from edge.simulator.stains import STAINS, lay, stain_named
 from edge.simulator.white_cells import KINDS, draw_white_cell
 
 SMALL = SmearParameters(seed=4, density=6.0, white_cell_px=70.0, defocus_px=0.0, noise=0.0)
@@ -114,18 +113,18 @@ def test_each_kind_has_a_dark_nucleus_inside_a_mask_of_the_size_asked_for(kind: 
 def test_overlapping_red_cells_are_darker_than_either() -> None:
     cell = draw_red_cell(np.random.default_rng(0), 60.0, STAINS["wright"])
     once = np.full((*cell.shape[:2], 3), 255, np.uint8)
-    _lay(once, cell, 0, 0)
+    lay(once, cell, 0, 0)
     twice = once.copy()
-    _lay(twice, cell, 0, 0)
+    lay(twice, cell, 0, 0)
     inside = once[:, :, 1] < 200
     assert (twice[inside] < once[inside]).all()
 
 
 def test_laying_over_the_edge_changes_only_what_is_inside() -> None:
     image = np.full((20, 20, 3), 255, np.uint8)
-    _lay(image, np.zeros((10, 10, 3), np.uint8), -5, 15)
+    lay(image, np.zeros((10, 10, 3), np.uint8), -5, 15)
     assert (image == 0).sum() == 5 * 5 * 3
-    _lay(image, np.zeros((10, 10, 3), np.uint8), 40, 40)
+    lay(image, np.zeros((10, 10, 3), np.uint8), 40, 40)
     assert (image == 0).sum() == 5 * 5 * 3
 
 
