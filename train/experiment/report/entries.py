@@ -25,6 +25,7 @@ class Entry:
     means : mean and interval of each metric over those pictures; empty if the method was not run
     pictures : key -> metrics of each of those pictures
     recipe : how the runs were made, in words; empty where that is not known
+    epochs : epochs of the runs; None where nothing was learnt or that is not known
     smoke : true for a trial on a few pictures
     """
 
@@ -35,6 +36,7 @@ class Entry:
     means: dict[str, Estimate]
     pictures: dict[str, SixMetrics]
     recipe: str
+    epochs: int | None
     smoke: bool
 
     @property
@@ -44,7 +46,11 @@ class Entry:
         if not missing:
             return ""
         command = COMMAND.format(dataset=self.dataset, method=self.method)
-        return command if not self.folds else f"{command} --fold {' '.join(missing)}"
+        if self.folds:
+            command += f" --fold {' '.join(missing)}"
+        if self.epochs is not None:
+            command += f" --epochs {self.epochs}"  # folds of other lengths would not be reported together
+        return command
 
     @property
     def in_paper(self) -> bool:
@@ -79,5 +85,6 @@ def _entry(results: Results, dataset: str, method: str) -> Entry:
         means=means if rows else {},
         pictures={row.key: row.metrics for row in rows},
         recipe=describe(given),
+        epochs=given.get("training", {}).get("epochs"),
         smoke=bool(given.get("smoke", False)),
     )

@@ -143,6 +143,14 @@ def test_the_rest_of_a_method_that_was_run_in_some_folds_has_its_command(tmp_pat
     assert f"{entry.command}\n" in table_markdown(entries(tmp_path))
 
 
+def test_the_command_for_the_rest_names_the_epochs_of_the_folds_that_were_run(tmp_path: Path) -> None:
+    folder = write_fold(tmp_path, "dataset1/unet/fold0", {"a": metrics(0.9)})
+    write_json(folder / "settings.json", {"given": GIVEN})
+    write_json(folder / "complete.json", {})
+    assert entry_of(tmp_path, "dataset1", "unet").command.endswith("--fold 1 2 3 4 --epochs 7")
+    assert "--epochs" not in entry_of(tmp_path, "dataset1", "fcn").command
+
+
 GIVEN = {
     "method": "unet",
     "fold": 0,
