@@ -1,61 +1,20 @@
-"""The window on a screen, and whether there is a screen to put one on. Imported only by what opens a window."""
+"""A window on a screen, in a process of its own, and whether there is a screen to put one on."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import subprocess
 import sys
+from typing import Any
 
-import cv2
-
+from edge.display_process import serve
 from edge.errors import BackendMissingError
 from edge.types import Image
 
 QUIT_KEYS = frozenset((ord("q"), ord("Q"), 27))
 """q and Esc."""
-_PROBE_S = 30.0
-_PROBE = """
-import sys, threading
-def probe():
-    import cv2
-    cv2.namedWindow("probe", cv2.WINDOW_NORMAL)
-    cv2.waitKey(1)
-    ok.append(True)
-ok = []
-if sys.argv[1] == "thread":
-    thread = threading.Thread(target=probe)
-    thread.start()
-    thread.join()
-else:
-    probe()
-sys.exit(not ok)
-"""
-
-
-def require_display(remedy: str, *, in_thread: bool = False) -> None:
-    """Raise BackendMissingError where no window can be opened.
-
-    Tried in a process of its own: without a display, or with a dead one, OpenCV's Qt aborts the process it runs in.
-
-    Parameters
-    ----------
-    remedy : ends the message, e.g. "only --headless works here"
-    in_thread : the window will belong to another thread than the main one, which some systems do not allow
-    """
-    if not names_display():
-        raise BackendMissingError(
-            f"there is no display for a window (neither DISPLAY nor WAYLAND_DISPLAY is set); {remedy}"
-        )
-    command = [sys.executable, "-c", _PROBE, "thread" if in_thread else "main"]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=_PROBE_S, check=False)
-        opened = done.returncode == 0
-    except subprocess.TimeoutExpired:
-        opened = False
-    if not opened:
-        raise BackendMissingError(
-            f"the display does not answer, or this OpenCV has no windows (opencv-python-headless); {remedy}"
-        )
+_OPENS_S = 30.0
+_ENDS_S = 2.0
 
 
 def names_display() -> bool:
@@ -65,57 +24,107 @@ def names_display() -> bool:
 
 
 class DisplayWindow:
-    """A resizable window of OpenCV. All calls come from one thread, the same for all windows of the process.
+    """A resizable window of OpenCV in a process of its own, which ends with this one.
+
+    Without a display, or when its display dies, OpenCV's Qt aborts the process that it runs in (`display_process`).
+    One thread at a time may use it.
 
     Parameters
     ----------
-    title : also the window's name within OpenCV
+    title : of the window
+    remedy : what works without one, e.g. "only --headless works here"; ends the message if the window cannot be opened
     keep_ratio : keep the picture's proportions when the user resizes the window; False for who draws to fit it
+
+    Attributes
+    ----------
+    closed : the user closed the window
+
+    Raises
+    ------
+    BackendMissingError
+        if no window can be opened; also by every method once the display has died
     """
 
-    def __init__(self, title: str, *, keep_ratio: bool = True) -> None:
-        # Qt says that the application was not made in the main thread, and that the wheel brings no fonts: no harm.
-        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false;qt.*.warning=false")
-        self._title = title
-        self._was_visible = False
+    def __init__(self, title: str, remedy: str, *, keep_ratio: bool = True) -> None:
+        if not names_display():
+            raise BackendMissingError(
+                f"there is no display for a window (neither DISPLAY nor WAYLAND_DISPLAY is set); {remedy}"
+            )
         self.closed = False
-        ratio = cv2.WINDOW_KEEPRATIO if keep_ratio else cv2.WINDOW_FREERATIO
-        cv2.namedWindow(title, cv2.WINDOW_NORMAL | ratio | cv2.WINDOW_GUI_NORMAL)
+        self._size: tuple[int, int] | None = None
+        spawn = multiprocessing.get_context("spawn")  # a fork would share this process's threads' locks
+        self._pipe, other_end = spawn.Pipe()
+        self._process = spawn.Process(target=serve, args=(other_end, title, keep_ratio), daemon=True)
+        self._process.start()
+        other_end.close()  # so that the pipe ends when the window's process does
+        if not self._opened():
+            self.destroy()
+            raise BackendMissingError(
+                f"the display does not answer, or this OpenCV has no windows (opencv-python-headless); {remedy}"
+            )
+
+    def _opened(self) -> bool:
+        try:
+            return self._pipe.poll(_OPENS_S) and self._pipe.recv() == ("ready",)
+        except (EOFError, OSError):
+            return False
 
     def resize(self, width: int, height: int) -> None:
         """Ask for an inner size in px; the window manager has the last word."""
-        cv2.resizeWindow(self._title, width, height)
+        self._send("resize", width, height)
 
     def size(self) -> tuple[int, int] | None:
-        """Width and height in px of the inside, None where OpenCV cannot tell."""
-        if self.closed:
-            return None
-        _, _, width, height = cv2.getWindowImageRect(self._title)
-        return (width, height) if width > 0 and height > 0 else None
+        """Width and height in px of the inside as of the last `wait`, None where that is not known."""
+        return self._size
 
     def show(self, picture: Image) -> None:
         """Show a picture, uint8 BGR [h, w, 3]; nothing happens once the window was closed."""
-        if not self.closed:  # OpenCV would open a new window of the same name
-            cv2.imshow(self._title, picture)
+        self._send("show", picture)
 
     def wait(self, milliseconds: int) -> int | None:
-        """Serve the window for a while (>= 1 ms) and return the key pressed, if any; sets `closed`."""
-        key = cv2.waitKey(milliseconds)
-        visible = self._visible()
-        # A new window takes a moment to appear; only one that was there can have been closed.
-        self.closed = self.closed or (self._was_visible and not visible)
-        self._was_visible = visible
-        return None if key < 0 else key & 0xFF
-
-    def _visible(self) -> bool:
+        """Wait until something happens to the window, so long at most; return the key pressed, if any."""
+        if self.closed:
+            return None
         try:
-            return float(cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE)) >= 1
-        except cv2.error:  # Qt lets go of everything when its last window is closed, and then refuses the question
-            return False
+            if not self._pipe.poll(milliseconds / 1000):
+                return None
+            what, *values = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise _died() from error
+        if what == "key":
+            return int(values[0])
+        if what == "size":
+            self._size = (values[0], values[1])
+        self.closed = what == "closed"
+        return None
 
     def destroy(self) -> None:
         """Take the window off the screen."""
-        if not self.closed:
-            self.closed = True
-            cv2.destroyWindow(self._title)
-            cv2.waitKey(1)
+        self.closed = True
+        self._pipe.close()
+        self._process.join(timeout=_ENDS_S)
+        if self._process.is_alive():  # it hangs on its display
+            self._process.kill()
+            self._process.join(timeout=_ENDS_S)
+
+    def _send(self, *message: Any) -> None:
+        if self.closed:
+            return
+        try:
+            self._pipe.send(message)
+        except OSError as error:
+            if not self._was_closed():
+                raise _died() from error
+
+    def _was_closed(self) -> bool:
+        """Whether what the window said before it ended is that the user closed it."""
+        try:
+            while not self.closed and self._pipe.poll():
+                self.closed = self._pipe.recv() == ("closed",)
+        except (EOFError, OSError):
+            pass
+        return self.closed
+
+
+def _died() -> BackendMissingError:
+    return BackendMissingError("the window is gone: its display died or its process was ended")

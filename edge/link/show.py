@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.display import QUIT_KEYS, DisplayWindow, require_display
+from edge.display import QUIT_KEYS, DisplayWindow
 from edge.link.errors import LinkError
 from edge.link.messages import Hello, Message
 from edge.link.picture import PictureMatcher, draw_message
@@ -27,7 +27,7 @@ class Window:
     """
 
     def __init__(self, subscriber: Subscriber, images: str | None) -> None:
-        require_display("use edge-sub without --show")
+        self._window = DisplayWindow(TITLE, "use edge-sub without --show")
         self._subscriber = subscriber
         self._matcher = PictureMatcher()
         self._connected: str | None = None
@@ -35,7 +35,6 @@ class Window:
             self._connect(images)
         self._ignore_hello = images is not None
         self._sized = False
-        self._window = DisplayWindow(TITLE)
 
     def __call__(self, message: Message | None) -> bool:
         """Take a message, or None when nothing came; False when the window was closed or q or Esc was pressed."""

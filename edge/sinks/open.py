@@ -16,6 +16,7 @@ from edge.metrics import Counters
 from edge.progress import Progress
 from edge.quality import QualityWarnings
 from edge.segmenters.protocol import Segmenter
+from edge.sinks.overlay import Overlay
 from edge.sinks.protocol import Sink
 from edge.sinks.publish import Publisher, PublishOptions
 from edge.sinks.record import Recorder
@@ -97,8 +98,6 @@ def _open_publisher(context: SinkContext) -> Sink | None:
 def _open_overlay(context: SinkContext) -> Sink | None:
     if context.settings.overlay.headless:
         return None
-    from edge.sinks.overlay import Overlay  # never imported by a headless run: the windows are OpenCV's Qt or GTK
-
     return Overlay(context.style, context.stop)
 
 

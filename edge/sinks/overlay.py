@@ -11,18 +11,20 @@ from pathlib import Path
 
 import cv2
 
-from edge.display import QUIT_KEYS, DisplayWindow, require_display
+from edge.display import QUIT_KEYS, DisplayWindow
 from edge.draw import OverlayStyle, draw_result
 from edge.draw_view import STATUS_PX, ViewStatus, draw_view
+from edge.errors import BackendMissingError
 from edge.types import SegmentedFrame
 
 logger = logging.getLogger(__name__)
 
-WAIT_KEY_MS = 25
+WAIT_MS = 25
 """Also limits the window to 40 pictures a second: more would take time from the network for nothing."""
 REFRESH_S = 0.5
 """The frame rate is brought up to date this often, also while no frame comes."""
 RATE_FRAMES = 30
+ENDING_S = 1.0
 PAUSE_KEYS = frozenset(map(ord, " pP"))
 SNAPSHOT_KEYS = frozenset(map(ord, "sS"))
 LARGEST_PX = (1280, 720)
@@ -32,10 +34,10 @@ SMALL_SIDE_PX = 640
 
 
 class Overlay:
-    """A sink with a window in a thread of its own; between the two lies one slot that holds the newest result.
+    """A sink with a window, drawn in a thread of its own; between the two lies one slot that holds the newest result.
 
     Keys: space or p pauses the window (the run goes on), s saves what is shown as PNG at full resolution,
-    q and Esc end the run, as closing the window does.
+    q and Esc end the run, as closing the window does. If the display dies the run goes on without the window.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ class Overlay:
 
     Attributes
     ----------
-    failures : pictures that could not be shown or saved
+    failures : pictures that could not be shown or saved, and 1 for a window that is gone
 
     Raises
     ------
@@ -64,13 +66,12 @@ class Overlay:
         snapshot_dir: Path = Path("snapshots"),
         title: str = "LeukoEdge",
     ) -> None:
-        require_display("only --headless works here", in_thread=True)
         self.failures = 0
         self._failing = False
         self._style = style
         self._stop = stop
         self._snapshot_dir = snapshot_dir
-        self._title = title
+        self._window = DisplayWindow(title, "only --headless works here", keep_ratio=False)
         self._lock = threading.Lock()
         self._latest: SegmentedFrame | None = None
         self._arrivals_s: deque[float] = deque(maxlen=RATE_FRAMES)
@@ -95,34 +96,34 @@ class Overlay:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        window: DisplayWindow | None = None
         while not self._closing.is_set():
             try:
-                window = window or DisplayWindow(self._title, keep_ratio=False)
                 try:
-                    self._refresh(window)
+                    self._refresh()
                 finally:  # a picture that cannot be drawn must not make the keys dead
-                    self._obey(window.wait(WAIT_KEY_MS), window.closed)
+                    self._obey(self._window.wait(WAIT_MS), self._window.closed)
+            except BackendMissingError as error:
+                self._go_on_without(error)
+                break
             except (cv2.error, ValueError) as error:
                 self._count_failure(error)
-                self._closing.wait(WAIT_KEY_MS / 1000)
+                self._closing.wait(WAIT_MS / 1000)
             else:
                 self._failing = False
-        if window is not None:
-            window.destroy()
+        self._window.destroy()
 
-    def _refresh(self, window: DisplayWindow) -> None:
+    def _refresh(self) -> None:
         """Draw again if there is a newer result, the window has another size, or the frame rate is out of date."""
         with self._lock:
             result = self._shown if self._paused else self._latest
         if result is not None and self._shown is None:
-            window.resize(*first_size(result))
-        size = window.size() or LARGEST_PX
+            self._window.resize(*first_size(result))
+        size = self._window.size() or LARGEST_PX
         stale = time.monotonic() - self._shown_s > REFRESH_S
         if result is self._shown and size == self._shown_size and not stale:
             return
         status = ViewStatus(fps=self._frames_per_s(), paused=self._paused)
-        window.show(draw_view(result, size, status, self._style))
+        self._window.show(draw_view(result, size, status, self._style))
         self._shown, self._shown_size, self._shown_s = result, size, time.monotonic()
 
     def _frames_per_s(self) -> float:
@@ -155,6 +156,12 @@ class Overlay:
             logger.warning("the snapshot %s cannot be written (%s)", path, error.strerror)
         else:
             logger.info("snapshot saved: %s", path)
+
+    def _go_on_without(self, error: BackendMissingError) -> None:
+        # Who ends a service or logs out ends the window too, and the run a moment later.
+        if not (self._closing.wait(ENDING_S) or self._stop.is_set()):
+            self.failures += 1
+            logger.warning("%s; the run goes on without it", error)
 
     def _count_failure(self, error: Exception) -> None:
         self.failures += 1

@@ -37,6 +37,12 @@ class VirtualDisplay:
 
     name: str
     folder: Path
+    server: subprocess.Popen[bytes]
+
+    def die(self) -> None:
+        """End the server as a crash does."""
+        self.server.kill()
+        self.server.wait()
 
     @property
     def environ(self) -> dict[str, str]:
@@ -99,6 +105,6 @@ def virtual_display(folder: Path) -> Iterator[VirtualDisplay]:
                 number = answer.readline().strip()
             if not number:
                 pytest.fail("Xvfb did not start")
-            yield VirtualDisplay(name=f":{number}", folder=folder)
+            yield VirtualDisplay(name=f":{number}", folder=folder, server=server)
         finally:
             server.terminate()

@@ -1,4 +1,4 @@
-"""A run with nothing but the live window, looked at from outside: Qt cannot be started twice in one process.
+"""A run with nothing but the live window, looked at from outside.
 
 python -m tests.edge.sinks.overlay_session SNAPSHOTS WIDTH HEIGHT CELLS
 

@@ -199,6 +199,27 @@ def test_without_a_display_there_is_no_overlay(monkeypatch: pytest.MonkeyPatch, 
         Overlay(OverlayStyle(), threading.Event(), tmp_path)
 
 
+def test_a_display_that_dies_takes_the_window_and_not_the_run(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    with virtual_display(tmp_path) as display:
+        for variable, value in display.environ.items():
+            monkeypatch.setenv(variable, value)
+        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+        stop = threading.Event()
+        overlay = Overlay(OverlayStyle(), stop, tmp_path / "snapshots", TITLE)
+        overlay.write(result(0, 640, 480, 2))
+        wait_for(lambda: display.windows(TITLE), "the window")
+        display.die()
+        wait_for(lambda: overlay.failures, "the news that the window is gone")
+        overlay.write(result(1, 640, 480, 2))
+        overlay.close()
+    assert not stop.is_set()
+    assert overlay.failures == 1
+    [said] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said == "the window is gone: its display died or its process was ended; the run goes on without it"
+
+
 @pytest.mark.parametrize(("width", "height"), [(2048, 1536), (4000, 300), (720, 576), (120, 120), (1, 1), (30, 4000)])
 def test_a_first_window_fits_the_screen_and_is_not_tiny(width: int, height: int) -> None:
     shown_width, shown_height = first_size(result(0, width, height, 0))

@@ -1,0 +1,81 @@
+"""The process that a window lives in: shows what comes through a pipe and tells what happens to the window.
+
+Qt ends the process it runs in, without an exception, when its display dies: here that is no more than the window.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+WAIT_KEY_MS = 25
+
+
+def serve(pipe: Connection, title: str, keep_ratio: bool) -> None:
+    """Open a window and serve it until the pipe or the window is closed.
+
+    Takes ("show", picture uint8 BGR [h, w, 3]) and ("resize", width, height). Sends ("ready",) once, then ("size",
+    width, height) of the inside in px whenever it changes, ("key", code) and at last ("closed",) if the user closed it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent decides what ends
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stderr__.fileno() if sys.__stderr__ else 2)  # Qt's own words
+    ratio = cv2.WINDOW_KEEPRATIO if keep_ratio else cv2.WINDOW_FREERATIO
+    cv2.namedWindow(title, cv2.WINDOW_NORMAL | ratio | cv2.WINDOW_GUI_NORMAL)
+    cv2.waitKey(1)
+    try:
+        pipe.send(("ready",))
+        _serve(pipe, title)
+    except (EOFError, OSError):  # the parent has closed its end, or is gone
+        return
+
+
+def _serve(pipe: Connection, title: str) -> None:
+    shown_size: tuple[int, int] | None = None
+    was_visible = False
+    while True:
+        picture = _obey(pipe, title)
+        if picture is not None:
+            cv2.imshow(title, picture)
+        key = cv2.waitKey(WAIT_KEY_MS)
+        if key >= 0:
+            pipe.send(("key", key & 0xFF))
+        visible = _visible(title)
+        # A new window takes a moment to appear; only one that was there can have been closed.
+        if was_visible and not visible:
+            pipe.send(("closed",))
+            return
+        was_visible = visible
+        size = _size(title) if visible else None
+        if size is not None and size != shown_size:
+            shown_size = size
+            pipe.send(("size", *size))
+
+
+def _obey(pipe: Connection, title: str) -> NDArray[np.uint8] | None:
+    """Do all that has come; of several pictures only the newest is to be shown."""
+    newest: NDArray[np.uint8] | None = None
+    while pipe.poll():
+        what, *values = pipe.recv()
+        if what == "show":
+            (newest,) = values
+        else:
+            cv2.resizeWindow(title, *values)
+    return newest
+
+
+def _visible(title: str) -> bool:
+    try:
+        return float(cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE)) >= 1
+    except cv2.error:  # Qt lets go of everything when its last window is closed, and then refuses the question
+        return False
+
+
+def _size(title: str) -> tuple[int, int] | None:
+    _, _, width, height = cv2.getWindowImageRect(title)
+    return (width, height) if width > 0 and height > 0 else None
