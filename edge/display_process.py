@@ -15,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 WAIT_KEY_MS = 25
+WARM_UP_MS = 100
+"""How long a first window lives before the one that is used: the Qt of opencv-python 5.0 now and then never paints a
+process's first window, and always its second (decision 0012)."""
 
 
 def serve(pipe: Connection, title: str, keep_ratio: bool) -> None:
@@ -25,8 +28,11 @@ def serve(pipe: Connection, title: str, keep_ratio: bool) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent decides what ends
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stderr__.fileno() if sys.__stderr__ else 2)  # Qt's own words
-    ratio = cv2.WINDOW_KEEPRATIO if keep_ratio else cv2.WINDOW_FREERATIO
-    cv2.namedWindow(title, cv2.WINDOW_NORMAL | ratio | cv2.WINDOW_GUI_NORMAL)
+    flags = cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL | (cv2.WINDOW_KEEPRATIO if keep_ratio else cv2.WINDOW_FREERATIO)
+    cv2.namedWindow(title, flags)
+    cv2.waitKey(WARM_UP_MS)
+    cv2.destroyWindow(title)
+    cv2.namedWindow(title, flags)
     cv2.waitKey(1)
     try:
         pipe.send(("ready",))
