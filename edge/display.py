@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from edge.display_process import serve
@@ -42,7 +46,7 @@ class DisplayWindow:
     Raises
     ------
     BackendMissingError
-        if no window can be opened; also by every method once the display has died
+        if no window can be opened; also by `show`, `resize` and `wait` once the display has died
     """
 
     def __init__(self, title: str, remedy: str, *, keep_ratio: bool = True) -> None:
@@ -55,7 +59,8 @@ class DisplayWindow:
         spawn = multiprocessing.get_context("spawn")  # a fork would share this process's threads' locks
         self._pipe, other_end = spawn.Pipe()
         self._process = spawn.Process(target=serve, args=(other_end, title, keep_ratio), daemon=True)
-        self._process.start()
+        with _without_ctrl_c():
+            self._process.start()
         other_end.close()  # so that the pipe ends when the window's process does
         if not self._opened():
             self.destroy()
@@ -124,6 +129,20 @@ class DisplayWindow:
         except (EOFError, OSError):
             pass
         return self.closed
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """A process started within inherits that Ctrl-C is held back, and prints no traceback of its own on one."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # its start lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _died() -> BackendMissingError:

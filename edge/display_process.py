@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+import time
 from multiprocessing.connection import Connection
 
 import cv2
@@ -18,6 +20,8 @@ WAIT_KEY_MS = 25
 WARM_UP_MS = 100
 """How long a first window lives before the one that is used: the Qt of opencv-python 5.0 now and then never paints a
 process's first window, and always its second (decision 0012)."""
+ENDING_S = 1.0
+"""What a window gets to end by itself once its parent is gone; on a display that hangs it does not."""
 
 
 def serve(pipe: Connection, title: str, keep_ratio: bool) -> None:
@@ -28,6 +32,7 @@ def serve(pipe: Connection, title: str, keep_ratio: bool) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent decides what ends
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stderr__.fileno() if sys.__stderr__ else 2)  # Qt's own words
+    inbox = _Inbox(pipe)
     flags = cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL | (cv2.WINDOW_KEEPRATIO if keep_ratio else cv2.WINDOW_FREERATIO)
     cv2.namedWindow(title, flags)
     cv2.waitKey(WARM_UP_MS)
@@ -36,16 +41,51 @@ def serve(pipe: Connection, title: str, keep_ratio: bool) -> None:
     cv2.waitKey(1)
     try:
         pipe.send(("ready",))
-        _serve(pipe, title)
-    except (EOFError, OSError):  # the parent has closed its end, or is gone
+        _serve(pipe, title, inbox)
+    except OSError:  # the parent has closed its end, or is gone
         return
 
 
-def _serve(pipe: Connection, title: str) -> None:
+class _Inbox:
+    """Takes what the parent sends at once, so that the parent never waits for the display; keeps only the newest."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.ended = False
+        self._pipe = pipe
+        self._lock = threading.Lock()
+        self._picture: NDArray[np.uint8] | None = None
+        self._size: tuple[int, int] | None = None
+        threading.Thread(target=self._receive, name="inbox", daemon=True).start()
+
+    def take(self) -> tuple[NDArray[np.uint8] | None, tuple[int, int] | None]:
+        """Picture to show and size to take that came since the last call."""
+        with self._lock:
+            taken = self._picture, self._size
+            self._picture = self._size = None
+        return taken
+
+    def _receive(self) -> None:
+        try:
+            while True:
+                what, *values = self._pipe.recv()
+                with self._lock:
+                    if what == "show":
+                        (self._picture,) = values
+                    else:
+                        self._size = (values[0], values[1])
+        except (EOFError, OSError):
+            self.ended = True
+            time.sleep(ENDING_S)
+            os._exit(0)
+
+
+def _serve(pipe: Connection, title: str, inbox: _Inbox) -> None:
     shown_size: tuple[int, int] | None = None
     was_visible = False
-    while True:
-        picture = _obey(pipe, title)
+    while not inbox.ended:
+        picture, wanted = inbox.take()
+        if wanted is not None:
+            cv2.resizeWindow(title, *wanted)
         if picture is not None:
             cv2.imshow(title, picture)
         key = cv2.waitKey(WAIT_KEY_MS)
@@ -61,18 +101,6 @@ def _serve(pipe: Connection, title: str) -> None:
         if size is not None and size != shown_size:
             shown_size = size
             pipe.send(("size", *size))
-
-
-def _obey(pipe: Connection, title: str) -> NDArray[np.uint8] | None:
-    """Do all that has come; of several pictures only the newest is to be shown."""
-    newest: NDArray[np.uint8] | None = None
-    while pipe.poll():
-        what, *values = pipe.recv()
-        if what == "show":
-            (newest,) = values
-        else:
-            cv2.resizeWindow(title, *values)
-    return newest
 
 
 def _visible(title: str) -> bool:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,7 @@ def test_a_window_that_the_user_closed_takes_pictures_and_shows_none(
 PARENT = f"""
 from edge.display import DisplayWindow
 if __name__ == "__main__":
+    print("opening", flush=True)
     window = DisplayWindow({TITLE!r}, {REMEDY!r})
     print("open", flush=True)
     while True:
@@ -91,19 +93,55 @@ if __name__ == "__main__":
 def test_a_window_goes_with_the_process_that_opened_it(tmp_path: Path, number: signal.Signals) -> None:
     with virtual_display(tmp_path) as display, parent_of_window(display) as parent:
         assert parent.stdout is not None
-        assert parent.stdout.readline() == "open\n"
+        assert [parent.stdout.readline() for _ in range(2)] == ["opening\n", "open\n"]
         wait_for(lambda: display.windows(TITLE), "the window")
         parent.send_signal(number)
         wait_for(lambda: display.windows(TITLE) == [], "the window to go")
 
 
-def test_ctrl_c_leaves_the_window_to_its_owner(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_the_window_to_its_owner_also_while_it_opens(tmp_path: Path) -> None:
     with virtual_display(tmp_path) as display, parent_of_window(display, ignores_ctrl_c=True) as parent:
         assert parent.stdout is not None
-        assert parent.stdout.readline() == "open\n"
+        assert parent.stderr is not None
+        assert parent.stdout.readline() == "opening\n"
+        opened = threading.Event()
+
+        def press() -> None:
+            while not opened.wait(0.02):
+                os.killpg(parent.pid, signal.SIGINT)
+
+        presser = threading.Thread(target=press)
+        presser.start()
+        try:
+            assert parent.stdout.readline() == "open\n"
+        finally:
+            opened.set()
+            presser.join()
         os.killpg(parent.pid, signal.SIGINT)
         time.sleep(0.5)
         assert display.windows(TITLE)
+        parent.kill()
+        assert parent.stderr.read() == ""
+
+
+def test_nobody_waits_for_a_display_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with virtual_display(tmp_path) as display:
+        use_display(monkeypatch, display.name)
+        window = DisplayWindow(TITLE, REMEDY)
+        display.server.send_signal(signal.SIGSTOP)
+        try:
+
+            def use() -> None:
+                for _ in range(200):
+                    window.show(np.zeros((480, 640, 3), np.uint8))
+                window.destroy()
+
+            user = threading.Thread(target=use, daemon=True)
+            user.start()
+            user.join(timeout=20)
+            assert not user.is_alive()
+        finally:
+            display.server.send_signal(signal.SIGCONT)
 
 
 @contextmanager
@@ -113,7 +151,12 @@ def parent_of_window(display: VirtualDisplay, *, ignores_ctrl_c: bool = False) -
     script.write_text((ignore if ignores_ctrl_c else "") + PARENT)
     environ = display.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(
-        [sys.executable, str(script)], env=environ, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, str(script)],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as parent:
         try:
             yield parent
