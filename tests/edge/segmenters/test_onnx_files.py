@@ -153,7 +153,7 @@ def test_both_backends_find_the_same_cells_in_smears_and_in_nothing():
         np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
         np.testing.assert_allclose(found.masks, expected.masks, atol=1e-3)
     assert max(counts) > 8
-    assert counts[0] < 3
+    assert min(counts) == 0  # a field without any candidate is among them
 
 
 def test_bfloat16_finds_the_same_cells_a_little_coarser():
